@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+# Plain and non-recursive. One build/VARIANT/ per flavour:
+#   make VARIANT=asan ...   ASan + UBSan      make VARIANT=tsan ...   TSan
+# V=1 shows commands, WERROR=1 makes warnings errors, CC=clang works.
+# Lines with '##' after a target are what `make help` prints. Test targets end
+# in "LABEL: N passed, N failed, N skipped", which tools/check.sh adds up.
+
+VARIANT ?= plain
+O := build/$(VARIANT)
+CC ?= gcc
+PKGS := fuse3 libcurl libcjson libcrypto sqlite3 libisal zlib expat
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+SIM_LIBS := $(shell pkg-config --libs libmicrohttpd libcjson libcrypto zlib expat 2>/dev/null)
+
+VERSION := 0.1.0
+WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wundef
+HARDEN := -fno-common -fvisibility=hidden -fstack-protector-strong \
+	-fstack-clash-protection -fPIE
+OPT := -O2 -g
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+ifeq ($(VARIANT),asan)
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+FORTIFY :=
+endif
+ifeq ($(VARIANT),tsan)
+OPT := -O1 -g -fsanitize=thread
+FORTIFY :=
+endif
+CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -DSL_VERSION='"$(VERSION)"' \
+	$(OPT) $(WARN) $(HARDEN) $(FORTIFY) -Iinclude -Ifs -I. $(PKG_CFLAGS) \
+	-pthread $(if $(filter 1,$(WERROR)),-Werror) $(CFLAGS)
+LDFLAGS_ALL := $(filter -fsanitize=%,$(OPT)) -pie -Wl,-z,relro,-z,now \
+	-pthread $(LDFLAGS)
+ifeq ($(VARIANT),fuzz)
+OPT := -O1 -g -fno-omit-frame-pointer \
+	-fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+FORTIFY :=
+endif
+ifneq ($(V),1)
+Q := @
+endif
+
+LIB_SRC := $(wildcard fs/base/*.c fs/sstable/*.c fs/migration/*.c \
+	fs/upload/*.c backends/*.c backends/*/*.c)
+MOUNT_SRC := $(wildcard fs/*.c fs/mount/*.c)
+CTL_SRC := $(wildcard tools/sideloadctl/*.c)
+SIM_SRC := $(wildcard tools/astra-sim/*.c)
+UNIT := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
+CONF_SRC := $(wildcard tests/conformance/*.c)
+TESTLIB_SRC := $(wildcard tests/lib/*.c)
+
+LIB := $(O)/libsideload.a
+PROGRAMS := $(O)/sideloadfs $(O)/sideloadctl $(O)/astra-sim
+obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
+
+.DEFAULT_GOAL := all
+all: $(PROGRAMS) ## the programs
+
+$(O)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $<")
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(LIB): $(call obj,$(LIB_SRC))
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  AR      $@")
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define link
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK    $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(1) $(2)
+endef
+
+$(O)/sideloadfs: $(call obj,$(MOUNT_SRC)) $(LIB)
+	$(call link,$^,$(PKG_LIBS))
+$(O)/sideloadctl: $(call obj,$(CTL_SRC)) $(LIB)
+	$(call link,$^,$(PKG_LIBS))
+$(O)/astra-sim: $(call obj,$(SIM_SRC))
+	$(call link,$^,$(SIM_LIBS))
+$(O)/tests/test_%: $(O)/obj/tests/unit/test_%.o $(call obj,$(TESTLIB_SRC)) $(LIB)
+	$(call link,$^,-lcmocka $(PKG_LIBS))
+$(O)/tests/conformance: $(call obj,$(CONF_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB)
+	$(call link,$^,-lcmocka $(PKG_LIBS))
+
+unit: $(UNIT)
+conformance: $(O)/tests/conformance ## build the backends' conformance program
+
+LOGS := $(O)/log
+TAP_RUN := sh tools/tap-run.sh
+# Label of a run: "unit" of the plain flavour, "asan-unit" of another.
+LABEL := $(if $(filter plain,$(VARIANT)),,$(VARIANT)-)
+SANITIZE := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
+	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+# Not abspath, which would split a path with a blank in it.
+export SL_BUILD = $(if $(filter /%,$(O)),$(O),$(CURDIR)/$(O))
+
+check: check-unit check-conformance check-bats ## what a change must pass
+
+check-unit: $(UNIT) ## unit tests (cmocka)
+	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)unit $(LOGS) $(UNIT)
+
+# The threaded parts, for TSan: their tests by the names of their files.
+THREADED := $(foreach f,engine upload budget part http retry call ledger \
+	migration actor devops creds cred log file_backend file s3,\
+	$(filter %/test_$(f) %/test_$(f)_%,$(UNIT)))
+check-threaded: $(sort $(THREADED))
+	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)unit $(LOGS) $^
+
+check-conformance: conformance $(O)/astra-sim ## every backend, one suite
+	$(Q)$(TAP_RUN) $(LABEL)conformance $(LOGS) -c 'bash' \
+		tests/conformance/run.sh
+
+BATS := $(filter-out tests/bats/fixtures.bats,$(wildcard tests/bats/*.bats))
+check-bats: all man conformance ## end to end, with real mounts
+	$(Q)$(TAP_RUN) $(LABEL)bats $(LOGS) -c 'bats --formatter tap' \
+		$(sort $(BATS))
+
+check-fixtures: all ## tests of the material in $SL_FIXTURES
+	$(Q)$(TAP_RUN) fixtures $(LOGS) -c 'bats --formatter tap' \
+		tests/bats/fixtures.bats
+
+check-smoke: all
+	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)smoke $(LOGS) \
+		-c 'bats --formatter tap' tests/bats/smoke.bats
+
+check-asan: ## unit tests and one mount under ASan and UBSan
+	$(Q)$(MAKE) VARIANT=asan O=build/asan check-unit
+	$(Q)$(MAKE) VARIANT=asan O=build/asan check-smoke
+
+check-tsan: ## the threaded parts under TSan
+	$(Q)$(MAKE) VARIANT=tsan O=build/tsan check-threaded
+
+HEADERS = $(sort $(shell find include fs backends tools tests \
+	-name '*.h' -not -path 'tests/data/*'))
+check-headers: ## each header compiles alone
+	$(Q)CC='$(CC)' CFLAGS='$(CFLAGS_ALL)' \
+		sh tools/lint/headers.sh $(HEADERS)
+
+lint: ## warnings, sizes, complexity, arrows, style, shell
+	$(Q)CFLAGS='$(filter-out -Werror,$(CFLAGS_ALL))' sh tools/lint/lint.sh
+
+FUZZ_RUNS ?= 20000
+FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: ## short, bounded runs of every fuzz target (clang)
+	$(Q)$(MAKE) VARIANT=fuzz O=build/fuzz CC=clang FUZZ_RUNS=$(FUZZ_RUNS) fuzz-run
+fuzz-run: $(FUZZ)
+	$(Q)sh tools/fuzz-run.sh $(LOGS) $(FUZZ_RUNS) $(FUZZ)
+$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(LIB)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK    $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+nightly: ## what is too long for CI: long fuzzing, many seeds
+	$(Q)SL_NIGHTLY=1 $(MAKE) check-unit check-conformance check-bats
+	$(Q)$(MAKE) fuzz FUZZ_RUNS=2000000
+
+PODS := $(wildcard fs/*.pod tools/*/*.pod backends/*/*.pod)
+MAN := $(foreach p,$(PODS),$(O)/man/$(basename $(notdir $(p))))
+man: $(MAN) ## manual pages
+define man_rule
+$(O)/man/$(basename $(notdir $(1))): $(1)
+	@mkdir -p $$(@D)
+	$(if $(Q),@echo "  POD     $$@")
+	$(Q)pod2man --errors=die --utf8 --center='sideloadfs' \
+		--release='$(VERSION)' --section=1 $$< $$@
+endef
+$(foreach p,$(PODS),$(eval $(call man_rule,$(p))))
+
+PREFIX ?= /usr/local
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+MANDIR := $(DESTDIR)$(PREFIX)/share/man/man1
+DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/sideloadfs
+install: all man ## into $(DESTDIR)$(PREFIX), default /usr/local
+	install -d '$(BINDIR)' '$(MANDIR)' '$(DOCDIR)'
+	install -m 755 $(PROGRAMS) '$(BINDIR)'
+	install -m 644 $(MAN) '$(MANDIR)'
+	install -m 644 README.md tools/packaging/LICENSE '$(DOCDIR)'
+
+uninstall: ## what install put there
+	cd '$(BINDIR)' && rm -f $(notdir $(PROGRAMS))
+	cd '$(MANDIR)' && rm -f $(notdir $(MAN))
+	rm -rf '$(DOCDIR)'
+
+DIST := sideloadfs-$(VERSION)
+dist: ## source archive of HEAD, the same bytes each time
+	@mkdir -p build
+	git archive --format=tar --prefix=$(DIST)/ HEAD | \
+		gzip -9n >build/$(DIST).tar.gz
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / \
+		{ printf "  %-18s %s\n", $$1, $$2 }' Makefile
+
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: all unit conformance check check-unit check-threaded \
+	check-conformance check-bats check-fixtures check-smoke check-asan \
+	check-tsan check-headers lint fuzz fuzz-run nightly man install \
+	uninstall dist help clean
+.PRECIOUS: $(O)/obj/%.o
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
