@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a path below the migration directory is: part of an importable
+ * snapshot, something that must not go up, a copy tool's temporary name, or
+ * a directory on the way. Pure; thread safe. Facts: the layout of Cassandra
+ * data directories (Directories.java, Descriptor.java of Cassandra 3.11-5.0)
+ * and the Sideloader documentation, "Create snapshots".
+ */
+#ifndef SL_PATH_H
+#define SL_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sl_path_class {
+	SL_PATH_INVALID,   /* not a usable name: see reason */
+	SL_PATH_ROOT,	   /* "" */
+	SL_PATH_STRUCTURE, /* a directory on the way to snapshots */
+	SL_PATH_UPLOAD,	   /* a file (or directory) that goes up */
+	SL_PATH_SKIP,	   /* taken from the tool, not uploaded */
+	SL_PATH_REFUSE,	   /* cannot be imported: EOPNOTSUPP with reason */
+};
+
+/* Why a path is skipped or refused; one sentence each, sl_path_reason_text. */
+enum sl_path_reason {
+	SL_WHY_NONE,
+	SL_WHY_SYSTEM_KEYSPACE,
+	SL_WHY_LIVE_FILE,
+	SL_WHY_BACKUPS,
+	SL_WHY_INDEX_DIRECTORY,
+	SL_WHY_MACHINE_TAG,
+	SL_WHY_OTHER_TAG,	/* does not match tag= */
+	SL_WHY_SAI_COMPONENT,	/* SAI and SASI index components */
+	SL_WHY_NO_TABLE_ID,	/* a directory without -<32 hex> */
+	SL_WHY_NOT_A_SNAPSHOT,	/* a file where no file can belong */
+	SL_WHY_BAD_NODE,	/* not [A-Za-z0-9][A-Za-z0-9._-]{0,62} */
+	SL_WHY_BAD_NAME,	/* control bytes, over-long, '//' ... */
+	SL_WHY__COUNT,
+};
+
+/* Offsets of the parts of a path within the string given. */
+struct sl_path_part {
+	const char *p; /* NULL: the path does not reach that far */
+	size_t n;
+};
+
+struct sl_path {
+	enum sl_path_class cls;
+	enum sl_path_reason why;
+	struct sl_path_part node, keyspace, table, table_name, table_id, tag,
+		index, file;
+	/*
+	 * The name is a copy tool's own: rsync's .NAME.XXXXXX, or lies in
+	 * .~tmp~/ or another dot directory of rsync. final_key is the path it
+	 * stands for ("" when not temporary).
+	 */
+	bool temporary;
+	char final_key[1025];
+};
+
+struct sl_path_rules {
+	const char *tag_glob; /* -o tag=; NULL: none given */
+};
+
+/*
+ * Judges 'path' (relative, '/'-separated, no leading or trailing '/').
+ * A temporary name is judged by the name it stands for.
+ */
+void sl_path_judge(const struct sl_path_rules *r, const char *path,
+		   bool is_dir, struct sl_path *ret);
+/* One sentence, lower case, static: "a secondary index; ...". */
+const char *sl_path_reason_text(enum sl_path_reason why);
+/* Short rule name for reports and policies: "system-keyspace". */
+const char *sl_path_reason_name(enum sl_path_reason why);
+bool sl_node_name_valid(const char *s, size_t n);
+/* System keyspaces that the service ignores. */
+bool sl_keyspace_is_system(const char *s, size_t n);
+/* dropped-*, truncated-*, pre-scrub-*, upgrade-*, UUIDs, epoch milliseconds */
+bool sl_tag_is_machine_made(const char *s, size_t n);
+
+#endif
