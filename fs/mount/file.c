@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Descriptors and the version they share. What an event means is decided by
+ * the table in fs/upload/commit.c; here it is carried out (see version.c for
+ * the ends a version can come to).
+ *
+ * A version begins with O_CREAT, O_TRUNC, a truncation to 0 or a write at
+ * offset 0: opening a file for writing alone (touch) replaces nothing.
+ */
+#include <string.h>
+
+#include "log.h"
+#include "mount/version.h"
+
+struct sl_file *sl_file_ref(struct sl_file *f)
+{
+	__atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+	return f;
+}
+
+void sl_file_unref(struct sl_file *f)
+{
+	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	sl_upload_unref(f->up);
+	sl_mutex_lock(&f->m->tree->mu);
+	sl_tree_unpin_locked(f->m->tree, f->node);
+	sl_mutex_unlock(&f->m->tree->mu);
+	sl_mutex_release(&f->mu);
+	free(f);
+}
+
+/* tree.mu held. A version for node 'n', not yet begun. */
+static int file_new_locked(struct sl_mount *m, struct sl_store *s,
+			   struct sl_node *n, struct sl_file **ret)
+{
+	struct sl_file *f = calloc(1, sizeof(*f));
+	char path[SL_PATH_MAX];
+	struct sl_path p;
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	r = sl_tree_path_locked(m->tree, n, path);
+	if (r) {
+		free(f);
+		return r;
+	}
+	sl_path_judge(&m->rules, path, false, &p);
+	strcpy(f->key, p.temporary ? p.final_key : path);
+	f->skip = p.cls == SL_PATH_SKIP;
+	f->refs = 1; /* the node's */
+	f->m = m;
+	f->store = s;
+	f->node = n;
+	sl_tree_pin_locked(n);
+	sl_mutex_init(&f->mu);
+	sl_commit_init(&f->commit, p.temporary);
+	n->u.f.open = f;
+	*ret = f;
+	return 0;
+}
+
+/* The version of a node, with a reference; made if there is none. */
+static int file_get(struct sl_mount *m, struct sl_store *s,
+		    struct sl_node *n, struct sl_file **ret)
+{
+	int r = 0;
+
+	SL_LOCK_SCOPE(&m->tree->mu);
+	if (!n->u.f.open)
+		r = file_new_locked(m, s, n, ret);
+	else
+		*ret = n->u.f.open;
+	if (!r)
+		sl_file_ref(*ret);
+	return r;
+}
+
+/* Opens a writer on a version that has not come to its end. */
+static int writer_open(struct sl_handle *h, struct sl_store *s,
+		       const struct sl_open_how *how)
+{
+	for (;;) {
+		struct sl_file *f;
+		int r = file_get(h->m, s, h->node, &f);
+
+		if (r)
+			return r;
+		sl_mutex_lock(&f->mu);
+		/* A new copy over one that failed, still open elsewhere. */
+		if (!f->ended && !(f->err && how->trunc)) {
+			f->writers++;
+			if (how->created || how->trunc)
+				sl_version_begin_locked(f, how->pid);
+			sl_mutex_unlock(&f->mu);
+			h->file = f;
+			h->wrote = how->created || how->trunc;
+			return 0;
+		}
+		sl_mutex_unlock(&f->mu);
+		sl_version_replace(f);
+		sl_file_unref(f);
+	}
+}
+
+static int may_write(struct sl_mount *m, struct sl_node *n,
+		     struct sl_error *e)
+{
+	char path[SL_PATH_MAX];
+	int r;
+
+	sl_mutex_lock(&m->tree->mu);
+	r = sl_tree_path_locked(m->tree, n, path);
+	sl_mutex_unlock(&m->tree->mu);
+	if (r)
+		return r;
+	if (!sl_mount_owns(m, path))
+		return sl_error_set(e, EPERM, "'%s' belongs to a node that "
+				    "this mount does not write; see -o node=",
+				    path);
+	return sl_mount_may_write(m, e);
+}
+
+int sl_file_open(struct sl_mount *m, struct sl_node *n,
+		 const struct sl_open_how *how, struct sl_handle **ret,
+		 struct sl_error *e)
+{
+	SL_CLEANUP(store) struct sl_store *s = NULL;
+	struct sl_handle *h;
+	int r = how->write ? may_write(m, n, e) : 0;
+
+	if (r)
+		return r;
+	if (how->write && !(s = sl_mount_store(m, e)))
+		return -EROFS;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return sl_error_set(e, ENOMEM, "out of memory");
+	h->m = m;
+	h->node = n;
+	h->write = how->write;
+	h->append = how->append;
+	r = how->write ? writer_open(h, s, how) : 0;
+	if (r) {
+		free(h);
+		return sl_error_set(e, -r, "cannot open the file");
+	}
+	sl_mutex_lock(&m->tree->mu);
+	sl_tree_pin_locked(n);
+	if (!how->write && n->u.f.open)
+		h->file = sl_file_ref(n->u.f.open);
+	sl_mutex_unlock(&m->tree->mu);
+	if (h->write)
+		__atomic_add_fetch(&m->open_files, 1, __ATOMIC_RELAXED);
+	*ret = h;
+	return 0;
+}
+
+/* Where a write lands: 0 at the end (with *gap zeros before), -ESPIPE. */
+static int place_locked(struct sl_handle *h, uint64_t off, pid_t pid,
+			uint64_t *gap)
+{
+	struct sl_file *f = h->file;
+
+	if (f->err)
+		return f->err;
+	if (!f->begun && off)
+		return sl_version_fail_locked(f, ESPIPE, "bytes can only be "
+			"added to a file while it is being copied; copy the "
+			"whole file again");
+	if (!f->begun)
+		sl_version_begin_locked(f, pid);
+	else if (!off && f->size && !h->wrote)
+		sl_version_restart_locked(f);
+	h->wrote = true;
+	if (off < f->size && !f->skip)
+		return sl_version_fail_locked(f, ESPIPE, "a write went back "
+			"into bytes that were taken already; copy the file "
+			"from its beginning, with cp, cat or rsync");
+	*gap = off > f->size ? off - f->size : 0;
+	return f->err;
+}
+
+/* Asking /proc at every write would cost more than the write. */
+static pid_t tgid_of(struct sl_handle *h, pid_t pid)
+{
+	if (h->pid != pid) {
+		h->tgid = sl_caller_tgid(pid);
+		h->pid = pid;
+	}
+	return h->tgid;
+}
+
+static int write_event_locked(struct sl_file *f, pid_t tgid, uint64_t end)
+{
+	struct sl_commit_event ev = {
+		.kind = SL_EV_WRITE,
+		.caller.tgid = tgid,
+		.size = end,
+	};
+
+	switch (sl_commit_step(&f->commit, &ev)) {
+	case SL_DO_REOPEN:
+		return sl_version_reopen_locked(f);
+	case SL_DO_FAIL:
+		return f->err ? f->err : -EIO;
+	default:
+		return 0;
+	}
+}
+
+/* A write behind a hole: the zeros first, then the bytes. */
+struct gapped {
+	struct sl_wait w;
+	struct sl_wait *user;
+	struct sl_file *file;
+	size_t n;
+	char data[];
+};
+
+static void gap_filled(struct sl_wait *w, int err)
+{
+	struct gapped *g = sl_container_of(w, struct gapped, w);
+	int r = err;
+
+	if (!r)
+		r = sl_upload_write(g->file->up, g->data, g->n, g->user);
+	if (r != SL_PARKED)
+		g->user->done(g->user, r);
+	sl_file_unref(g->file);
+	free(g);
+}
+
+static int write_gapped(struct sl_file *f, uint64_t gap, const void *data,
+			size_t n, struct sl_wait *user)
+{
+	struct gapped *g = malloc(sizeof(*g) + n);
+	int r;
+
+	if (!g)
+		return -ENOMEM;
+	*g = (struct gapped){ .w.done = gap_filled, .user = user, .n = n };
+	memcpy(g->data, data, n);
+	g->file = sl_file_ref(f);
+	r = sl_upload_zeros(f->up, gap, &g->w);
+	if (r == SL_PARKED)
+		return r;
+	if (!r)
+		r = sl_upload_write(f->up, data, n, user);
+	sl_file_unref(f);
+	free(g);
+	return r;
+}
+
+static int take(struct sl_handle *h, uint64_t off, size_t n, pid_t pid,
+		uint64_t *gap)
+{
+	struct sl_file *f = h->file;
+	uint64_t end = off + n;
+	int r;
+
+	SL_LOCK_SCOPE(&f->mu);
+	r = place_locked(h, off, pid, gap);
+	if (!r && !f->skip)
+		r = write_event_locked(f, tgid_of(h, pid), end);
+	if (!r && !f->skip)
+		r = sl_version_upload_locked(f, pid);
+	if (r)
+		return r;
+	if (end > f->size)
+		sl_version_size_locked(f, end);
+	return 0;
+}
+
+int sl_file_write(struct sl_handle *h, const void *data, size_t n,
+		  uint64_t off, pid_t pid, struct sl_wait *w)
+{
+	struct sl_file *f = h->file;
+	uint64_t gap = 0;
+	int r = take(h, off, n, pid, &gap);
+
+	if (r || f->skip)
+		return r;
+	r = gap ? write_gapped(f, gap, data, n, w) :
+		sl_upload_write(f->up, data, n, w);
+	if (r < 0)
+		sl_file_broken(f, r);
+	return r;
+}
+
+void sl_file_unwrite(struct sl_file *f, uint64_t off, uint64_t n)
+{
+	SL_LOCK_SCOPE(&f->mu);
+	if (f->size == off + n)
+		sl_version_size_locked(f, off);
+}
+
+static int shrink_locked(struct sl_handle *h, uint64_t size, pid_t pid)
+{
+	struct sl_file *f = h->file;
+
+	if (size)
+		return sl_version_fail_locked(f, ESPIPE, "the file cannot be "
+			"cut to a size inside what was taken; copy it again");
+	if (!f->begun)
+		sl_version_begin_locked(f, pid);
+	else
+		sl_version_restart_locked(f);
+	h->wrote = true;
+	return f->err;
+}
+
+/* 1: the rest is zeros to be appended, *gap of them. */
+static int truncate_locked(struct sl_handle *h, uint64_t size, pid_t pid,
+			   uint64_t *gap)
+{
+	struct sl_file *f = h->file;
+	uint64_t have = f->begun ? f->size : f->node->size;
+
+	if (f->err)
+		return f->err;
+	if (size == have && (size || f->begun))
+		return 0;
+	if (size < have && !f->skip)
+		return shrink_locked(h, size, pid);
+	if (!f->begun && have)
+		return sl_version_fail_locked(f, ESPIPE, "a file that is in "
+			"the bucket cannot be made longer; copy it again");
+	if (!f->begun)
+		sl_version_begin_locked(f, pid);
+	h->wrote = true;
+	*gap = size > f->size && !f->skip ? size - f->size : 0;
+	if (f->skip || !*gap) {
+		sl_version_size_locked(f, size);
+		return 0;
+	}
+	return 1;
+}
+
+int sl_file_truncate(struct sl_handle *h, uint64_t size, pid_t pid,
+		     struct sl_wait *w)
+{
+	struct sl_file *f = h->file;
+	uint64_t gap = 0;
+	int r;
+
+	sl_mutex_lock(&f->mu);
+	r = truncate_locked(h, size, pid, &gap);
+	if (r == 1) {
+		r = write_event_locked(f, tgid_of(h, pid), size);
+		if (!r)
+			r = sl_version_upload_locked(f, pid);
+		if (!r)
+			sl_version_size_locked(f, size);
+	}
+	sl_mutex_unlock(&f->mu);
+	if (r || !gap)
+		return r;
+	r = sl_upload_zeros(f->up, gap, w);
+	if (r < 0)
+		sl_file_broken(f, r);
+	return r;
+}
+
+int sl_file_fsync(struct sl_handle *h, struct sl_wait *w)
+{
+	struct sl_upload *up;
+
+	if (!h->file || h->file->skip)
+		return 0;
+	sl_mutex_lock(&h->file->mu);
+	up = h->file->up;
+	sl_mutex_unlock(&h->file->mu);
+	return up ? sl_upload_settle(up, w) : 0;
+}
+
+void sl_file_release(struct sl_handle *h, pid_t pid)
+{
+	struct sl_mount *m = h->m;
+	struct sl_node *n = h->node;
+
+	if (h->write) {
+		sl_version_release(h->file, pid);
+		__atomic_sub_fetch(&m->open_files, 1, __ATOMIC_RELAXED);
+	}
+	sl_file_unref(h->file);
+	sl_mutex_lock(&m->tree->mu);
+	sl_tree_unpin_locked(m->tree, n);
+	sl_mutex_unlock(&m->tree->mu);
+	free(h);
+}

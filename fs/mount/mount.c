@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See mount.h: what main() builds and the operations work on. */
+#include "mount/mount.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mount/control.h"
+#include "mount/events.h"
+#include "mount/file.h"
+#include "mount/store.h"
+#include "mount/tree.h"
+
+/* How long mounting waits for the first word of the DevOps API. */
+#define FIRST_STATUS_MS 15000
+
+struct sl_store *sl_mount_store(struct sl_mount *m, struct sl_error *e)
+{
+	SL_LOCK_SCOPE(&m->mu);
+	if (m->store)
+		return sl_store_ref(m->store);
+	if (m->store_error.errnum && e)
+		*e = m->store_error;
+	else
+		sl_error_set(e, EROFS, "no migration receives files here yet; "
+			     "see .status, and .init to begin or join one");
+	return NULL;
+}
+
+int sl_mount_may_write(struct sl_mount *m, struct sl_error *e)
+{
+	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(m, e);
+	struct sl_migration_view v;
+	int r;
+
+	if (!s)
+		return -EROFS;
+	r = sl_migration_get(m->migration, &v);
+	if (r)
+		return sl_error_set(e, -r, "out of memory");
+	if (!sl_life_takes_files(v.life) || strcmp(v.id, s->migration_id))
+		r = sl_error_set(e, EROFS, "the migration is in state '%s' "
+				 "and takes no files", v.status);
+	sl_migration_view_release(&v);
+	return r;
+}
+
+static void forget_store(struct sl_mount *m)
+{
+	struct sl_store *old;
+
+	sl_mutex_lock(&m->mu);
+	old = m->store;
+	m->store = NULL;
+	sl_mutex_unlock(&m->mu);
+	if (!old)
+		return;
+	sl_mutex_lock(&m->tree->mu);
+	sl_tree_clear_locked(m->tree);
+	sl_mutex_unlock(&m->tree->mu);
+	sl_store_unref(old);
+}
+
+static void set_store(struct sl_mount *m, struct sl_store *s,
+		      const struct sl_error *e)
+{
+	SL_LOCK_SCOPE(&m->mu);
+	m->store = s;
+	if (e)
+		m->store_error = *e;
+	else
+		sl_error_clear(&m->store_error);
+}
+
+static void remember(struct sl_mount *m, const char *id)
+{
+	struct sl_error e = { 0 };
+
+	if (sl_state_joined_set(m->opt->state_dir, m->opt->db_id,
+				m->opt->node_text, id, &e))
+		sl_mount_event(m, e.errnum, NULL, e.text, NULL);
+}
+
+static void open_store(struct sl_mount *m, const struct sl_migration_view *v)
+{
+	struct sl_store *s = NULL;
+	struct sl_error e = { 0 };
+
+	if (__atomic_load_n(&m->open_files, __ATOMIC_RELAXED)) {
+		sl_error_set(&e, EROFS, "files of the last migration are "
+			     "still open; close them first");
+		set_store(m, NULL, &e);
+		return;
+	}
+	forget_store(m);
+	if (sl_store_open(m, v, &s, &e)) {
+		set_store(m, NULL, &e);
+		sl_mount_event(m, e.errnum, NULL, "the migration directory "
+			       "cannot be used", &e);
+		return;
+	}
+	set_store(m, s, NULL);
+	remember(m, v->id);
+	sl_log_info("migration %s receives files at %s", v->id, v->bucket_dir);
+}
+
+/* On the actor's thread, before anybody who waits for the state hears. */
+static void on_changed(void *arg)
+{
+	struct sl_mount *m = arg;
+	struct sl_migration_view v;
+	struct sl_store *s;
+	bool have;
+
+	if (!m->migration || sl_migration_get(m->migration, &v))
+		return;
+	s = sl_mount_store(m, NULL);
+	have = s && !strcmp(s->migration_id, v.id);
+	sl_store_unref(s);
+	if (!have && v.life == SL_LIFE_RECEIVING && v.bucket_dir &&
+	    *v.bucket_dir)
+		open_store(m, &v);
+	else if (v.id[0] && v.life == SL_LIFE_INITIALIZING)
+		remember(m, v.id);
+	sl_migration_view_release(&v);
+}
+
+static void on_event(void *arg, int errnum, const char *text)
+{
+	sl_mount_event(arg, errnum, NULL, text, NULL);
+}
+
+struct first {
+	struct sl_wait w;
+	struct sl_mutex mu;
+	struct sl_cond cond;
+	bool done;
+};
+
+static void first_done(struct sl_wait *w, int err)
+{
+	struct first *f = sl_container_of(w, struct first, w);
+
+	(void)err; /* only whether there was a first word */
+	SL_LOCK_SCOPE(&f->mu);
+	f->done = true;
+	sl_cond_signal(&f->cond);
+}
+
+/* Mounting a known migration: the next command may be the copy already. */
+static void await_first_status(struct sl_mount *m)
+{
+	struct first f = { .w.done = first_done };
+
+	sl_mutex_init(&f.mu);
+	sl_cond_init(&f.cond);
+	f.w.deadline_ms = sl_mono_ms(&sl_clock_system) + FIRST_STATUS_MS;
+	if (sl_migration_await(m->migration, "ReceivingFiles", &f.w) ==
+	    SL_PARKED) {
+		sl_mutex_lock(&f.mu);
+		while (!f.done)
+			sl_cond_wait(&f.cond, &f.mu);
+		sl_mutex_unlock(&f.mu);
+	}
+	sl_cond_release(&f.cond);
+	sl_mutex_release(&f.mu);
+}
+
+static int start_migration(struct sl_mount *m, struct sl_error *e)
+{
+	const struct sl_options *o = m->opt;
+	SL_CLEANUP(free) char *joined = o->migration ? NULL :
+		sl_state_joined_get(o->state_dir, o->db_id, o->node_text);
+	struct sl_migration_config c = {
+		.http = m->http,
+		.api_url = o->api_url,
+		.token = o->token,
+		.db_id = o->db_id,
+		.migration_id = o->migration ? o->migration : joined,
+		.keep = o->keep,
+		.changed = on_changed,
+		.event = on_event,
+		.arg = m,
+	};
+	int r;
+
+	if (joined)
+		sl_log_info("resuming migration %s, which was used last here",
+			    joined);
+	r = sl_migration_new(&c, &m->migration, e);
+	if (r || !c.migration_id)
+		return r;
+	await_first_status(m);
+	on_changed(m);
+	return 0;
+}
+
+static int add_controls(struct sl_mount *m)
+{
+	const struct sl_control *c;
+	struct sl_tree *t = m->tree;
+
+	SL_LOCK_SCOPE(&t->mu);
+	for (size_t i = 0; (c = sl_control_at(i)); i++) {
+		struct sl_node *n;
+		int r = sl_tree_add_locked(m, t->root, c->name,
+					   SL_NODE_CONTROL, &n);
+
+		if (r)
+			return r;
+		n->mode = S_IFREG | c->mode;
+		n->u.control = c;
+	}
+	return 0;
+}
+
+static int build(struct sl_mount *m, struct sl_error *e)
+{
+	struct sl_http_config hc = {
+		.threads = 2,
+		.connections = m->opt->connections,
+		.retry_for_ms = m->opt->retry_for_ms,
+	};
+	int r = sl_events_new(&m->events);
+
+	if (!r)
+		r = sl_tree_new(&m->tree);
+	if (!r)
+		r = sl_controls_new(m);
+	if (!r)
+		r = add_controls(m);
+	if (r)
+		return sl_error_set(e, -r, "out of memory");
+	r = sl_http_new(&hc, &m->http, e);
+	return r ? r : start_migration(m, e);
+}
+
+int sl_mount_new(const struct sl_options *opt, struct sl_mount **ret,
+		 struct sl_error *e)
+{
+	struct sl_mount *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return sl_error_set(e, ENOMEM, "out of memory");
+	m->opt = opt;
+	m->rules.tag_glob = opt->tag;
+	m->started_mono_ms = sl_mono_ms(&sl_clock_system);
+	sl_mutex_init(&m->mu);
+	r = build(m, e);
+	if (!r && m->store_error.errnum == EBUSY) {
+		/* Another mount writes this node: say it at once. */
+		*e = m->store_error;
+		r = -EBUSY;
+	}
+	if (r) {
+		sl_mount_free(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+/* One version still open, with a reference; NULL: none left. */
+static struct sl_file *any_open(struct sl_tree *t)
+{
+	SL_LOCK_SCOPE(&t->mu);
+	for (struct sl_node *n = t->root; n; n = sl_tree_next_locked(t->root, n)) {
+		if (n->kind == SL_NODE_FILE && n->u.f.open)
+			return sl_file_ref(n->u.f.open);
+	}
+	return NULL;
+}
+
+static void interrupt_open(struct sl_mount *m)
+{
+	struct sl_file *f;
+
+	while ((f = any_open(m->tree))) {
+		sl_file_shutdown(f);
+		sl_file_unref(f);
+	}
+}
+
+void sl_mount_quiesce(struct sl_mount *m)
+{
+	interrupt_open(m);
+	if (m->store)
+		sl_store_stop(m->store);
+	sl_migration_free(m->migration);
+	m->migration = NULL;
+	sl_http_free(m->http);
+	m->http = NULL;
+}
+
+void sl_mount_free(struct sl_mount *m)
+{
+	if (!m)
+		return;
+	if (m->tree)
+		sl_mount_quiesce(m);
+	sl_store_unref(m->store);
+	if (m->controls)
+		sl_controls_free(m);
+	sl_tree_free(m->tree);
+	sl_events_free(m->events);
+	sl_mutex_release(&m->mu);
+	free(m);
+}
+
+void sl_mount_counts(struct sl_mount *m, struct sl_counts *ret)
+{
+	SL_LOCK_SCOPE(&m->tree->mu);
+	*ret = m->tree->counts;
+}
+
+bool sl_mount_unclean(struct sl_mount *m)
+{
+	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(m, NULL);
+
+	SL_LOCK_SCOPE(&m->tree->mu);
+	return s && s->unclean && m->tree->unseen;
+}
+
+bool sl_mount_owns(const struct sl_mount *m, const char *path)
+{
+	size_t n = strcspn(path, "/");
+
+	if (m->opt->any_node)
+		return sl_node_name_valid(path, n);
+	for (int i = 0; i < m->opt->node_count; i++) {
+		const char *node = m->opt->nodes[i];
+
+		if (strlen(node) == n && !strncmp(node, path, n))
+			return true;
+	}
+	return false;
+}
+
+/* Copies of all own rows, so that no lock is held while they are used; a
+ * row and its strings are one allocation of about 200 bytes. */
+struct packed {
+	struct packed *next;
+	struct sl_ledger_row row;
+	char text[];
+};
+
+static char *pack_text(char *at, const char *src, const char **ret)
+{
+	size_t n = strlen(src) + 1;
+
+	memcpy(at, src, n);
+	*ret = at;
+	return at + n;
+}
+
+static int pack_row(const struct sl_ledger_row *r, struct packed **ret)
+{
+	struct packed *p = malloc(sizeof(*p) + strlen(r->path) +
+				  strlen(r->etag) + strlen(r->note) + 3);
+	char *at;
+
+	if (!p)
+		return -ENOMEM;
+	p->row = *r;
+	at = pack_text(p->text, r->path, &p->row.path);
+	at = pack_text(at, r->etag, &p->row.etag);
+	pack_text(at, r->note, &p->row.note);
+	*ret = p;
+	return 0;
+}
+
+static int rows_collect(struct sl_mount *m, struct packed **head)
+{
+	struct sl_tree *t = m->tree;
+	char path[SL_PATH_MAX];
+	struct packed **tail = head;
+	int r = 0;
+
+	SL_LOCK_SCOPE(&t->mu);
+	for (struct sl_node *n = t->root; n && !r;
+	     n = sl_tree_next_locked(t->root, n)) {
+		struct sl_ledger_row row;
+
+		if (n->kind != SL_NODE_FILE || !n->own)
+			continue;
+		r = sl_tree_path_locked(t, n, path);
+		if (r)
+			break;
+		sl_node_row(n, path, &row);
+		r = pack_row(&row, tail);
+		if (!r) {
+			(*tail)->next = NULL;
+			tail = &(*tail)->next;
+		}
+	}
+	return r;
+}
+
+int sl_mount_rows(struct sl_mount *m,
+		  int (*row)(void *arg, const struct sl_ledger_row *r),
+		  void *arg)
+{
+	struct packed *head = NULL;
+	int r = rows_collect(m, &head);
+
+	for (struct packed *p = head, *next; p; p = next) {
+		next = p->next;
+		if (!r)
+			r = row(arg, &p->row);
+		free(p);
+	}
+	return r;
+}
+
+/* Has this directory a file of ours that counts? */
+static bool has_rows_locked(struct sl_node *dir)
+{
+	for (struct sl_node *n = dir; n; n = sl_tree_next_locked(dir, n)) {
+		if (n->kind == SL_NODE_FILE && n->own &&
+		    n->u.f.state != SL_FILE_SKIPPED)
+			return true;
+	}
+	return false;
+}
+
+int sl_mount_own_nodes(struct sl_mount *m, char ***ret, int *ret_count)
+{
+	struct sl_tree *t = m->tree;
+	char **names = NULL;
+	int count = 0;
+
+	SL_LOCK_SCOPE(&t->mu);
+	for (struct sl_node *n = t->root->child; n; n = n->next) {
+		char **more;
+
+		if (n->kind != SL_NODE_DIR || !sl_mount_owns(m, n->name) ||
+		    !has_rows_locked(n))
+			continue;
+		more = reallocarray(names, (size_t)count + 1, sizeof(*more));
+		if (more)
+			names = more;
+		if (!more || !(names[count] = strdup(n->name))) {
+			while (count)
+				free(names[--count]);
+			free(names);
+			return -ENOMEM;
+		}
+		count++;
+	}
+	*ret = names;
+	*ret_count = count;
+	return 0;
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See store.h. */
+#include "mount/store.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#include "log.h"
+#include "mount/tree.h"
+
+/* A ledger of one node. */
+struct ledger_entry {
+	struct ledger_entry *next;
+	struct sl_ledger *ledger;
+	char node[];
+};
+
+struct sl_ledgers {
+	struct sl_mutex mu; /* held over opening a local database */
+	struct ledger_entry *head SL_GUARDED_BY(mu);
+	struct sl_leftovers *leftovers;
+	char *dir; /* STATE/DATABASE/MIGRATION */
+};
+
+struct sl_leftovers *sl_store_leftovers(struct sl_store *s)
+{
+	return s->ledgers->leftovers;
+}
+
+/* Rows of one ledger on their way into the tree. */
+struct loading {
+	bool unclean;
+	struct sl_store *store;
+	struct sl_mount *m;
+};
+
+/* What a row of an earlier run means now. */
+static void load_file(struct sl_mount *m, struct sl_node *n,
+		      const struct sl_ledger_row *r)
+{
+	struct sl_tree *t = m->tree;
+
+	sl_tree_set_state_locked(t, n, r->state);
+	sl_tree_set_size_locked(t, n, r->size);
+	n->has_crc32 = r->has_crc32;
+	n->u.f.crc32 = r->crc32;
+	n->in_bucket = r->state == SL_FILE_COMMITTED;
+	n->hidden = r->state != SL_FILE_COMMITTED &&
+		r->state != SL_FILE_SKIPPED && r->state != SL_FILE_UNPROVEN;
+	if (n->u.f.cls != SL_PATH_SKIP)
+		sl_tree_expect_locked(t, n);
+	/* A copy was under way when the last run ended. */
+	if (r->state == SL_FILE_OPEN || r->state == SL_FILE_QUEUED)
+		sl_tree_set_state_locked(t, n, SL_FILE_INTERRUPTED);
+}
+
+static int load_row(void *arg, const struct sl_ledger_row *r)
+{
+	struct loading *ld = arg;
+	struct sl_tree *t = ld->m->tree;
+	bool dir = r->state == SL_FILE_DIR;
+	struct sl_node *n;
+
+	SL_LOCK_SCOPE(&t->mu);
+	n = sl_tree_make_locked(ld->m, r->path,
+				dir ? SL_NODE_DIR : SL_NODE_FILE);
+	if (!n)
+		return -ENOMEM;
+	n->mode = r->mode;
+	n->uid = r->uid;
+	n->gid = r->gid;
+	n->mtime_ns = n->ctime_ns = r->mtime_ns;
+	if (dir)
+		return 0;
+	load_file(ld->m, n, r);
+	if (sl_node_set_text(&n->u.f.etag, r->etag))
+		return -ENOMEM;
+	/* Another time than the source's: the next rsync sets it. */
+	if (ld->unclean)
+		sl_tree_touch_locked(n->parent);
+	return sl_node_set_text(&n->u.f.note, r->note);
+}
+
+/* An upload of an earlier run that never ended: the copy was cut. */
+static int load_upload(void *arg, const char *key, const char *id)
+{
+	struct loading *ld = arg;
+	struct sl_tree *t = ld->m->tree;
+	struct sl_node *n;
+	int r = sl_leftovers_add(ld->store->ledgers->leftovers, key, id, NULL);
+
+	if (r)
+		return r;
+	SL_LOCK_SCOPE(&t->mu);
+	n = sl_tree_make_locked(ld->m, key, SL_NODE_FILE);
+	if (!n)
+		return -ENOMEM;
+	n->hidden = !n->in_bucket;
+	sl_tree_set_state_locked(t, n, SL_FILE_INTERRUPTED);
+	return sl_node_set_text(&n->u.f.note, "the copy was cut off; copy the "
+				"file again");
+}
+
+static int ledger_add(struct sl_store *s, const char *node,
+		      struct sl_error *e)
+{
+	struct sl_ledgers *ls = s->ledgers;
+	struct loading ld = { .store = s, .m = s->mount };
+	struct ledger_entry *le = calloc(1, sizeof(*le) + strlen(node) + 1);
+	char path[4096];
+	bool unclean = false;
+	int r;
+
+	if (!le)
+		return sl_error_set(e, ENOMEM, "out of memory");
+	strcpy(le->node, node);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s.db", ls->dir, node) >=
+	    sizeof(path)) {
+		free(le);
+		return sl_error_set(e, ENAMETOOLONG, "state path too long");
+	}
+	r = sl_ledger_open(path, &le->ledger, &unclean, e);
+	ld.unclean = unclean;
+	if (!r)
+		r = sl_ledger_load(le->ledger, load_row, &ld, e);
+	if (!r)
+		r = sl_ledger_uploads(le->ledger, load_upload, &ld, e);
+	if (r) {
+		struct sl_error ignored;
+
+		/* The first error is the one to tell. */
+		if (le->ledger && sl_ledger_close(le->ledger, false, &ignored))
+			sl_log_debug("closing '%s': %s", path, ignored.text);
+		free(le);
+		return r;
+	}
+	s->unclean |= unclean;
+	le->next = ls->head;
+	ls->head = le;
+	return 0;
+}
+
+/* node=*: every ledger that earlier runs left for this migration. */
+static int add_existing(struct sl_store *s, struct sl_error *e)
+{
+	DIR *d = opendir(s->ledgers->dir);
+	struct dirent *de;
+	int r = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 :
+			sl_error_set(e, errno, "cannot read '%s': %m",
+				     s->ledgers->dir);
+	while (!r && (de = readdir(d))) {
+		size_t n = strlen(de->d_name);
+		char node[256];
+
+		if (n < 4 || strcmp(de->d_name + n - 3, ".db") ||
+		    !sl_node_name_valid(de->d_name, n - 3))
+			continue;
+		memcpy(node, de->d_name, n - 3);
+		node[n - 3] = '\0';
+		r = ledger_add(s, node, e);
+	}
+	if (closedir(d) && !r)
+		r = sl_error_set(e, errno, "cannot read '%s': %m",
+				 s->ledgers->dir);
+	return r;
+}
+
+static int ledgers_open(struct sl_store *s, struct sl_error *e)
+{
+	const struct sl_options *o = s->mount->opt;
+	struct sl_ledgers *ls = calloc(1, sizeof(*ls));
+	int r = 0;
+
+	if (!ls)
+		return sl_error_set(e, ENOMEM, "out of memory");
+	s->ledgers = ls;
+	sl_mutex_init(&ls->mu);
+	if (sl_leftovers_new(&ls->leftovers) ||
+	    asprintf(&ls->dir, "%s/%s/%s", o->state_dir, o->db_id,
+		     s->migration_id) < 0)
+		return sl_error_set(e, ENOMEM, "out of memory");
+	if (o->any_node)
+		return add_existing(s, e);
+	for (int i = 0; i < o->node_count && !r; i++)
+		r = ledger_add(s, o->nodes[i], e);
+	return r;
+}
+
+struct sl_ledger *sl_store_ledger(struct sl_store *s, const char *path,
+				  struct sl_error *e)
+{
+	struct sl_ledgers *ls = s->ledgers;
+	size_t n = strcspn(path, "/");
+	char node[256];
+
+	if (!n || n >= sizeof(node))
+		return NULL;
+	memcpy(node, path, n);
+	node[n] = '\0';
+	SL_LOCK_SCOPE(&ls->mu);
+	for (struct ledger_entry *le = ls->head; le; le = le->next) {
+		if (!strcmp(le->node, node))
+			return le->ledger;
+	}
+	if (!s->mount->opt->any_node || ledger_add(s, node, e))
+		return NULL;
+	return ls->head->ledger;
+}
+
+static void ledger_trouble(struct sl_store *s, const char *path)
+{
+	sl_mount_event(s->mount, EIO, path, "the ledger cannot be written; "
+		       "see the state directory", NULL);
+}
+
+void sl_store_put(struct sl_store *s, const struct sl_ledger_row *r)
+{
+	struct sl_ledger *l = sl_store_ledger(s, r->path, NULL);
+
+	if (!l || sl_ledger_put(l, r))
+		ledger_trouble(s, r->path);
+}
+
+void sl_store_forget(struct sl_store *s, const char *path)
+{
+	struct sl_ledger *l = sl_store_ledger(s, path, NULL);
+
+	if (!l || sl_ledger_remove(l, path))
+		ledger_trouble(s, path);
+}
+
+int sl_store_ledger_error(struct sl_store *s, struct sl_error *ret)
+{
+	SL_LOCK_SCOPE(&s->ledgers->mu);
+	for (struct ledger_entry *le = s->ledgers->head; le; le = le->next) {
+		int r = sl_ledger_error(le->ledger, ret);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+void sl_store_event(struct sl_store *s, int errnum, const char *path,
+		    const char *text)
+{
+	struct sl_ledgers *ls = s->ledgers;
+
+	SL_LOCK_SCOPE(&ls->mu);
+	if (ls->head && sl_ledger_event(ls->head->ledger, sl_now_ns() / 1000000,
+					errnum, path, text))
+		sl_log_debug("the ledger did not take an event");
+}
+
+/* The engine's journal: what must outlive a crash goes to the ledger. */
+struct begun {
+	struct sl_wait w;
+	void (*ready)(void *arg, int err);
+	void *arg;
+};
+
+static void on_durable(struct sl_wait *w, int err)
+{
+	struct begun *b = sl_container_of(w, struct begun, w);
+
+	b->ready(b->arg, err);
+	free(b);
+}
+
+static void journal_begun(void *arg, struct sl_upload *u, const char *id,
+			  void (*ready)(void *, int), void *ready_arg)
+{
+	struct sl_store *s = arg;
+	const char *key = sl_upload_key(u);
+	struct sl_ledger *l = sl_store_ledger(s, key, NULL);
+	struct begun *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!l || !b || sl_leftovers_add(s->ledgers->leftovers, key, id, u)) {
+		free(b);
+		ready(ready_arg, -EIO);
+		return;
+	}
+	b->w.done = on_durable;
+	b->ready = ready;
+	b->arg = ready_arg;
+	r = sl_ledger_upload_begin(l, key, id, &b->w);
+	if (r != SL_PARKED)
+		on_durable(&b->w, r);
+}
+
+static void journal_part(void *arg, struct sl_upload *u, const char *id,
+			 const struct sl_part *p)
+{
+	struct sl_store *s = arg;
+	struct sl_ledger *l = sl_store_ledger(s, sl_upload_key(u), NULL);
+
+	if (!l || sl_ledger_upload_part(l, id, p))
+		ledger_trouble(s, sl_upload_key(u));
+}
+
+static void journal_ended(void *arg, struct sl_upload *u, const char *id)
+{
+	struct sl_store *s = arg;
+	struct sl_ledger *l = sl_store_ledger(s, sl_upload_key(u), NULL);
+
+	sl_leftovers_remove(s->ledgers->leftovers, id);
+	if (!l || sl_ledger_upload_end(l, id))
+		ledger_trouble(s, sl_upload_key(u));
+}
+
+static const struct sl_journal_ops journal = {
+	.begun = journal_begun,
+	.part = journal_part,
+	.ended = journal_ended,
+};
+
+/* Is delete granted? Asked with a key that cannot exist. */
+struct probe {
+	struct sl_op op;
+	struct sl_store *store;
+};
+
+static void on_probed(struct sl_op *op)
+{
+	struct probe *p = op->arg;
+	int ok = op->err == 0 ? 1 : op->err == -EACCES ? 0 : -1;
+
+	__atomic_store_n(&p->store->delete_ok, ok, __ATOMIC_RELAXED);
+	sl_store_unref(p->store);
+	free(p);
+}
+
+static void probe_delete(struct sl_store *s)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return; /* stays unknown */
+	p->store = sl_store_ref(s);
+	p->op = (struct sl_op){
+		.key = "-no-such-node/-no-such-file",
+		.done = on_probed,
+		.arg = p,
+		.retry_for_ms = 60000,
+	};
+	sl_backend_remove(s->backend, &p->op);
+}
+
+static int open_parts(struct sl_store *s, struct sl_error *e)
+{
+	struct sl_mount *m = s->mount;
+	struct sl_backend_config bc = {
+		.url = s->url,
+		.endpoint = m->opt->s3_endpoint,
+		.creds = sl_migration_creds(m->migration),
+		.http = m->http,
+	};
+	struct sl_engine_config ec = {
+		.journal = &journal,
+		.journal_arg = s,
+		.memory = m->opt->memory,
+		.connections = m->opt->connections,
+	};
+	int r = sl_backend_open(&bc, &s->backend, e);
+
+	if (r)
+		return r;
+	ec.backend = s->backend;
+	r = sl_engine_new(&ec, &s->engine, e);
+	return r ? r : ledgers_open(s, e);
+}
+
+int sl_store_open(struct sl_mount *m, const struct sl_migration_view *v,
+		  struct sl_store **ret, struct sl_error *e)
+{
+	struct sl_store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return sl_error_set(e, ENOMEM, "out of memory");
+	s->refs = 1;
+	s->mount = m;
+	s->delete_ok = -1;
+	memcpy(s->migration_id, v->id, sizeof(s->migration_id));
+	s->url = strdup(v->bucket_dir);
+	r = s->url ? open_parts(s, e) : sl_error_set(e, ENOMEM,
+						     "out of memory");
+	if (r) {
+		sl_store_unref(s);
+		return r;
+	}
+	if (s->backend->caps & SL_CAP_REMOVE)
+		probe_delete(s);
+	*ret = s;
+	return 0;
+}
+
+struct sl_store *sl_store_ref(struct sl_store *s)
+{
+	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
+static void ledgers_free(struct sl_ledgers *ls)
+{
+	if (!ls)
+		return;
+	for (struct ledger_entry *le = ls->head, *next; le; le = next) {
+		struct sl_error e = { 0 };
+
+		next = le->next;
+		if (sl_ledger_close(le->ledger, true, &e))
+			sl_log_err("closing the ledger of '%s': %s", le->node,
+				   e.text);
+		free(le);
+	}
+	sl_leftovers_free(ls->leftovers);
+	sl_mutex_release(&ls->mu);
+	free(ls->dir);
+	free(ls);
+}
+
+void sl_store_stop(struct sl_store *s)
+{
+	sl_engine_free(s->engine);
+	s->engine = NULL;
+	sl_backend_close(s->backend);
+	s->backend = NULL;
+}
+
+void sl_store_unref(struct sl_store *s)
+{
+	if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	sl_store_stop(s);
+	ledgers_free(s->ledgers);
+	free(s->url);
+	free(s);
+}

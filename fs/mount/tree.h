@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tree of names: what lookup, stat and readdir see, kept in memory. It
+ * is fed by the ledger (files of earlier runs), by listings of the store
+ * (lazily, a directory at a time) and by what tools create. No I/O here.
+ *
+ * An inode number is the node's address (the root's is FUSE_ROOT_ID). A node
+ * lives while it is linked into its parent, the kernel knows it (nlookup) or
+ * somebody has pinned it.
+ *
+ * A file's visible size, times and bytes are those of the version in the
+ * bucket, or of the version being written while one is. A path whose first
+ * version was interrupted or failed has a node that is hidden: the ledger
+ * and the gate see it, tools do not.
+ */
+#ifndef SL_TREE_H
+#define SL_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "lock.h"
+#include "migration/ledger.h"
+#include "mount/mount.h"
+#include "sstable/path.h"
+
+struct sl_file;
+struct sl_control;
+struct sl_list_wait;
+
+enum sl_node_kind {
+	SL_NODE_DIR,
+	SL_NODE_FILE,
+	SL_NODE_CONTROL,
+};
+
+enum sl_listed {
+	SL_LISTED_NO,	   /* the store may have more than we know */
+	SL_LISTED_PENDING,
+	SL_LISTED_YES,
+	SL_LISTED_LOCAL,   /* nothing of it can be in the store */
+};
+
+/* All fields are guarded by tree.mu unless said otherwise. */
+struct sl_node {
+	struct sl_node *parent;	   /* fixed while linked */
+	struct sl_node *hash_next;
+	struct sl_node *child, *next, *prev; /* children; siblings */
+	char *name;		   /* owned */
+	uint64_t nlookup;
+	uint32_t pins;
+	enum sl_node_kind kind : 8;
+	bool linked : 1;
+	bool hidden : 1;	   /* no version to show */
+	bool seen : 1;		   /* copied or looked at since mount */
+	bool from_ledger : 1;	   /* from an earlier run */
+	bool temp : 1;		   /* a copy tool's temporary name */
+	bool in_bucket : 1;	   /* a committed version is there */
+	bool own : 1;		   /* below a node that this mount may write */
+	bool has_crc32 : 1;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int64_t mtime_ns, ctime_ns;
+	uint64_t size;
+
+	union {
+		struct { /* SL_NODE_FILE */
+			enum sl_file_state state;
+			enum sl_path_class cls;
+			enum sl_path_reason why;
+			uint32_t crc32;
+			char *etag;	       /* owned or NULL */
+			char *note;	       /* owned or NULL */
+			struct sl_file *open;  /* the version being written;
+						  a reference */
+			/* The bucket's version while 'open' shows another. */
+			uint64_t old_size;
+			int64_t old_mtime_ns;
+		} f;
+		struct { /* SL_NODE_DIR */
+			enum sl_listed listed;
+			int64_t listed_ms;     /* monotonic */
+			struct sl_list_wait *waits;
+			enum sl_path_class cls;
+			enum sl_path_reason why;
+		} d;
+		const struct sl_control *control;
+	} u;
+	struct sl_xattr *xattrs;
+};
+
+struct sl_xattr {
+	struct sl_xattr *next;
+	size_t len;
+	char *value;
+	char name[];
+};
+
+struct sl_tree {
+	struct sl_mutex mu;
+	struct sl_node *root;
+	struct sl_node **hash;
+	size_t hash_size, entries;
+	struct sl_counts counts;
+	/*
+	 * After an unclean end the gate asks for one more run of the copy.
+	 * It has happened when every upload file of the earlier runs was
+	 * looked at, and every directory of such files was written to or had
+	 * its time set (which a mere ls or du does not do).
+	 */
+	uint64_t unseen;
+};
+
+#define SL_PATH_MAX 1100 /* a key and its NUL, with room for a temp name */
+
+int sl_tree_new(struct sl_tree **ret) SL_MUST_CHECK;
+void sl_tree_free(struct sl_tree *t);
+
+struct sl_node *sl_tree_node(struct sl_tree *t, uint64_t ino);
+uint64_t sl_tree_ino(const struct sl_tree *t, const struct sl_node *n);
+
+/* The functions below are called with t->mu held. */
+
+/* A child by name, hidden or not; NULL. */
+struct sl_node *sl_tree_find_locked(struct sl_tree *t, struct sl_node *dir,
+				    const char *name) SL_REQUIRES(t->mu);
+/*
+ * Adds a child with the class its path has; -ENAMETOOLONG, -ENOMEM. The
+ * name must be free. Files start as OPEN, hidden false.
+ */
+int sl_tree_add_locked(struct sl_mount *m, struct sl_node *dir,
+		       const char *name, enum sl_node_kind kind,
+		       struct sl_node **ret) SL_MUST_CHECK;
+/* Takes the node out of its directory; frees it when nobody needs it. */
+void sl_tree_unlink_locked(struct sl_tree *t, struct sl_node *n)
+	SL_REQUIRES(t->mu);
+/* Moves a node, replacing what was there. -ENOMEM leaves all as it was. */
+int sl_tree_move_locked(struct sl_tree *t, struct sl_node *n,
+			struct sl_node *dir, const char *name)
+	SL_REQUIRES(t->mu) SL_MUST_CHECK;
+void sl_tree_pin_locked(struct sl_node *n);
+void sl_tree_unpin_locked(struct sl_tree *t, struct sl_node *n)
+	SL_REQUIRES(t->mu);
+void sl_tree_forget_locked(struct sl_tree *t, struct sl_node *n,
+			   uint64_t count) SL_REQUIRES(t->mu);
+/* The path below the root ("" for the root) into a SL_PATH_MAX buffer. */
+int sl_tree_path_locked(struct sl_tree *t, const struct sl_node *n,
+			char *dst) SL_REQUIRES(t->mu) SL_MUST_CHECK;
+/* "dir/name"; 'dir' may be the root. */
+int sl_tree_join_locked(struct sl_tree *t, const struct sl_node *dir,
+			const char *name, char *dst)
+	SL_REQUIRES(t->mu) SL_MUST_CHECK;
+/* The node of a path, its directories made as needed; NULL: no memory. */
+struct sl_node *sl_tree_make_locked(struct sl_mount *m, const char *path,
+				    enum sl_node_kind kind);
+struct sl_node *sl_tree_walk_locked(struct sl_tree *t, const char *path)
+	SL_REQUIRES(t->mu);
+/* The next node below 'root' in depth-first order; NULL: no more. */
+struct sl_node *sl_tree_next_locked(struct sl_node *root, struct sl_node *n);
+/* State and size changes go through these, which keep the counts right. */
+void sl_tree_set_state_locked(struct sl_tree *t, struct sl_node *n,
+			      enum sl_file_state s) SL_REQUIRES(t->mu);
+void sl_tree_set_size_locked(struct sl_tree *t, struct sl_node *n,
+			     uint64_t size) SL_REQUIRES(t->mu);
+void sl_tree_touch_locked(struct sl_node *dir);
+/* Marks a file as looked at, a directory as copied to, since mount. */
+void sl_tree_seen_locked(struct sl_tree *t, struct sl_node *n)
+	SL_REQUIRES(t->mu);
+void sl_tree_stat_locked(struct sl_tree *t, const struct sl_node *n,
+			 struct stat *st) SL_REQUIRES(t->mu);
+int sl_node_set_text(char **field, const char *text) SL_MUST_CHECK;
+/* Fills a ledger row; strings are borrowed from the node and 'path'. */
+void sl_node_row(const struct sl_node *n, const char *path,
+		 struct sl_ledger_row *ret);
+int64_t sl_now_ns(void);
+/* A row of an earlier run makes its file, and its directory, unseen. */
+void sl_tree_expect_locked(struct sl_tree *t, struct sl_node *n)
+	SL_REQUIRES(t->mu);
+/* Empties the tree below the root: another migration begins. */
+void sl_tree_clear_locked(struct sl_tree *t) SL_REQUIRES(t->mu);
+
+/* list.c */
+struct sl_list_wait {
+	/* err 0: the directory is known now. Never inside the call. */
+	void (*ready)(struct sl_list_wait *w, int err);
+	struct sl_list_wait *next;
+};
+/*
+ * Makes sure that what the store has in directory 'dir' is known. 0: it is;
+ * SL_PARKED: w->ready() comes. fresh: a listing of another node's directory
+ * older than some seconds is repeated.
+ */
+int sl_list_ensure(struct sl_mount *m, struct sl_node *dir, bool fresh,
+		   struct sl_list_wait *w) SL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of one version of a file: begun, written, committed, or given up.
+ * Shared by file.c (descriptors) and version.c, outcome.c (ends).
+ */
+#ifndef SL_VERSION_H
+#define SL_VERSION_H
+
+#include "mount/file.h"
+#include "mount/store.h"
+
+/* A new, empty version begins; the old one stays in the bucket. */
+void sl_version_begin_locked(struct sl_file *f, pid_t pid);
+/* Begins again from the first byte. */
+void sl_version_restart_locked(struct sl_file *f);
+/* Bytes follow on a committed version (shell redirections). */
+int sl_version_reopen_locked(struct sl_file *f);
+/* Makes sure that there is an upload to write to. */
+int sl_version_upload_locked(struct sl_file *f, pid_t pid);
+void sl_version_size_locked(struct sl_file *f, uint64_t size);
+/* Fails the version for good; returns -errnum. */
+int sl_version_fail_locked(struct sl_file *f, int errnum, const char *text);
+/* A writer went. */
+void sl_version_release(struct sl_file *f, pid_t pid);
+/* Takes the version off its node if nothing more can come of it. */
+void sl_version_detach(struct sl_file *f);
+/* Takes a failed version off although old descriptors still have it. */
+void sl_version_replace(struct sl_file *f);
+/* Asks for the commit and waits with w (NULL: nobody waits). */
+int sl_version_commit(struct sl_file *f, struct sl_wait *w);
+
+/* outcome.c: what tree, ledger and events say of an end. */
+/* Committed: the node moves to its key and shows the new version. */
+void sl_outcome_committed(struct sl_file *f, const struct sl_object *o);
+/* Not committed: the path is marked, the old version shows again. */
+void sl_outcome_lost(struct sl_file *f, enum sl_file_state state, int errnum,
+		     const char *text, const struct sl_error *detail);
+/* A Data.db that would replace other bytes; 0 or -EBADMSG. */
+int sl_outcome_may_replace(struct sl_file *f, uint32_t crc32);
+/* The temporary name goes out of sight; its path is marked already. */
+void sl_outcome_vanish(struct sl_file *f);
+/* Skipped: noted with its size and times. */
+void sl_outcome_skipped(struct sl_file *f);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the option files share: the table's row, how a value is checked and
+ * stored, and the values that stand where none is given.
+ */
+#ifndef SL_OPTIONS_INTERNAL_H
+#define SL_OPTIONS_INTERNAL_H
+
+#include "options.h"
+
+#define SL_API_URL "https://api.astra.datastax.com"
+
+enum sl_option_kind {
+	SL_OPTION_UUID,
+	SL_OPTION_NODES,    /* a:b:c or '*' */
+	SL_OPTION_EXPECT,   /* a:b:c */
+	SL_OPTION_TEXT,
+	SL_OPTION_PATH,     /* made absolute */
+	SL_OPTION_URL,
+	SL_OPTION_MIB,
+	SL_OPTION_INT,
+	SL_OPTION_DURATION,
+	SL_OPTION_ONOFF,
+	SL_OPTION_FLAG,     /* takes no value */
+	SL_OPTION__COUNT,
+};
+
+struct sl_option {
+	const char *name;
+	enum sl_option_kind kind;
+	size_t offset;	     /* of the field in struct sl_options */
+	int64_t min, max;    /* MIB, INT, DURATION (ms) */
+	const char *value;   /* as help shows it: "UUID" */
+	const char *dflt;    /* as help shows it; NULL: none */
+	const char *help;
+};
+
+/* The table; NULL past the end. */
+const struct sl_option *sl_option_at(size_t i);
+
+/* Checks 'value' and stores it; value NULL: none was given. */
+int sl_option_set(struct sl_options *o, const struct sl_option *opt,
+		  const char *value, struct sl_error *e) SL_MUST_CHECK;
+
+/* Fills what was not given. */
+int sl_options_defaults(struct sl_options *o, struct sl_error *e)
+	SL_MUST_CHECK;
+
+/* "/a/b" from "b" in directory "/a"; NULL: out of memory. */
+char *sl_path_absolute(const char *path);
+
+/* The home directory, also without an environment; malloc'd or NULL. */
+char *sl_home_directory(void);
+
+/*
+ * Bytes of memory that this process may use, by its cgroup (v1, v2, all
+ * levels above it) and by the machine. 0: cannot be told.
+ */
+uint64_t sl_memory_limit(void);
+
+#endif
