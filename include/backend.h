@@ -132,6 +132,9 @@ struct sl_op {
 	char *new_upload_id;	     /* upload_begin: malloc'd, caller frees */
 
 	void *impl;		     /* the backend's while it runs */
+	/* the wrappers' while it runs */
+	void (*callers_done)(struct sl_op *op);
+	unsigned promises;
 };
 
 typedef void sl_backend_start_fn(struct sl_backend *b, struct sl_op *op);

@@ -52,6 +52,11 @@ struct sl_http_request {
 	size_t max_response;	   /* most body bytes kept; 0: 1 MiB */
 	int total_timeout_ms;	   /* 0: none but low speed */
 	bool patient;		   /* no low-speed limit (S3 Complete) */
+	/*
+	 * A connection of its own, so that nothing below repeats a request
+	 * without a body on a kept-alive connection that died.
+	 */
+	bool fresh;
 	/* Allow Expect: 100-continue (first part on new credentials). */
 	bool expect;
 };

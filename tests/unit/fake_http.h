@@ -40,14 +40,15 @@ static struct {
 	struct sl_mutex lock;
 	struct sl_cond cond;
 	pthread_t thread;
-	bool running, stop, released;
+	bool stop, released;
+	bool busy;    /* a call is between start and the end of done() */
+	bool holding; /* ... and is being held */
 	struct fake_item *queue;
 	struct fake_item *current;
 	int requests;
 	char last_method[8];
 	char last_url[4096];
 	char last_headers[8192];
-	int done_inside; /* calls into start() now, on any thread */
 } fake = { .lock = SL_MUTEX_INIT };
 
 /* Set before the client is used; runs without the lock. */
@@ -81,8 +82,10 @@ static bool fake_wait_held(struct fake_item *it)
 	bool cancelled;
 
 	sl_mutex_lock(&fake.lock);
+	fake.holding = true;
 	while (!fake.released && !it->cancelled && !fake.stop)
 		sl_cond_wait(&fake.cond, &fake.lock);
+	fake.holding = false;
 	cancelled = it->cancelled || fake.stop;
 	sl_mutex_unlock(&fake.lock);
 	return cancelled;
@@ -168,9 +171,11 @@ static void *fake_thread(void *arg)
 		}
 		fake.queue = it->next;
 		fake.current = it;
+		fake.busy = true;
 		sl_mutex_unlock(&fake.lock);
 		fake_serve(it);
 		sl_mutex_lock(&fake.lock);
+		fake.busy = false;
 	}
 	sl_mutex_unlock(&fake.lock);
 	return NULL;
@@ -202,6 +207,13 @@ __attribute__((unused)) static void fake_release(void)
 	fake.released = true;
 	sl_cond_broadcast(&fake.cond);
 	sl_mutex_unlock(&fake.lock);
+}
+
+/* Nothing will come from here unless something new is asked. */
+__attribute__((unused)) static bool fake_idle(void)
+{
+	SL_LOCK_SCOPE(&fake.lock);
+	return !fake.queue && (!fake.busy || fake.holding);
 }
 
 __attribute__((unused)) static int fake_requests(void)

@@ -28,18 +28,24 @@
 #define EPOCH 1750000000000LL
 #define SERVER_AHEAD 3600000LL
 
-/* The clock: milliseconds since the rig began. */
+/* The clock: milliseconds; and how often the actor has looked at it. */
 static int64_t now_ms;
+static unsigned looks;
+static pthread_t test_thread;
 
 static int64_t mono(const struct sl_clock *c)
 {
-	(void)c;
-	return __atomic_load_n(&now_ms, __ATOMIC_SEQ_CST);
+	int64_t ms = __atomic_load_n(&now_ms, __ATOMIC_SEQ_CST);
+
+	if (c && !pthread_equal(pthread_self(), test_thread))
+		__atomic_add_fetch(&looks, 1, __ATOMIC_SEQ_CST);
+	return ms;
 }
 
 static int64_t wall(const struct sl_clock *c)
 {
-	return EPOCH + mono(c);
+	(void)c;
+	return EPOCH + mono(NULL);
 }
 
 static const struct sl_clock rig_clock = { .mono_ms = mono,
@@ -47,9 +53,22 @@ static const struct sl_clock rig_clock = { .mono_ms = mono,
 
 static void nap(void)
 {
-	const struct timespec ts = { .tv_nsec = 3000000 };
+	const struct timespec ts = { .tv_nsec = 500000 };
 
 	(void)nanosleep(&ts, NULL); /* a shorter one does no harm */
+}
+
+/* The actor has gone round with what is there now. */
+static void settle(void)
+{
+	for (int i = 0; i < 2; i++) {
+		unsigned before = __atomic_load_n(&looks, __ATOMIC_SEQ_CST);
+
+		while (__atomic_load_n(&looks, __ATOMIC_SEQ_CST) - before < 2)
+			nap();
+		while (!fake_idle())
+			nap();
+	}
 }
 
 /* Moves the clock in steps, so that timers between come in order. */
@@ -58,7 +77,7 @@ static void advance(int64_t ms)
 	for (int64_t step; ms > 0; ms -= step) {
 		step = ms < 250 ? ms : 250;
 		__atomic_add_fetch(&now_ms, step, __ATOMIC_SEQ_CST);
-		nap();
+		settle();
 	}
 }
 
@@ -203,7 +222,7 @@ static bool is_done(struct waiter *w)
 		int tries_ = 0; \
 		while (!(cond)) { \
 			assert_true(tries_++ < 20000); \
-			advance(20); \
+			advance(100); \
 		} \
 	} while (0)
 
@@ -265,6 +284,7 @@ static int rig_setup(void **state)
 	(void)state;
 	memset(&rig, 0, sizeof(rig));
 	now_ms = 1000000;
+	test_thread = pthread_self();
 	memset((char *)&srv + sizeof(srv.lock), 0,
 	       sizeof(srv) - sizeof(srv.lock));
 	strcpy(srv.id, ID);

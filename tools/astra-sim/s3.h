@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The S3 side's part of a request, and what its files see of each other.
+ */
+#ifndef SIM_S3_H
+#define SIM_S3_H
+
+#include "http.h"
+#include "store.h"
+
+struct sim_s3_op {
+	const char *method;
+	const char *param;  /* must be there; NULL: none of the listed ones */
+	bool object;	    /* on a key, else on the bucket */
+	enum sim_kind kind;
+	unsigned deny;	    /* right that --deny takes away */
+	bool body;	    /* to a file, else to memory */
+	void (*prepare)(struct sim_req *r); /* after auth, before the body */
+	void (*finish)(struct sim_req *r);
+};
+
+/* How x-amz-content-sha256 says the body is signed. */
+enum sim_payload {
+	SIM_PAY_HEX,
+	SIM_PAY_UNSIGNED,
+	SIM_PAY_CHUNKED,	  /* STREAMING-AWS4-HMAC-SHA256-PAYLOAD */
+	SIM_PAY_CHUNKED_TRAILER,  /* ...-TRAILER */
+	SIM_PAY_UNSIGNED_TRAILER, /* STREAMING-UNSIGNED-PAYLOAD-TRAILER */
+};
+
+struct sim_signature {
+	enum sim_payload payload;
+	char sha256[65];  /* announced, for SIM_PAY_HEX */
+	char date[17];	  /* x-amz-date */
+	char scope[96];	  /* 20260102/us-east-1/s3/aws4_request */
+	unsigned char key[SIM_SHA256];
+	char previous[65]; /* signature of headers, then of the last chunk */
+};
+
+struct sim_sink;
+
+struct sim_s3 {
+	const struct sim_s3_op *op;
+	char *bucket;
+	char *key;	 /* decoded, "" for the bucket */
+	char scope[64];	 /* MIGID/sstables/ */
+	char request_id[17];
+	struct sim_signature sig;
+	struct sim_sink *sink;
+	struct sim_meta meta; /* of the object at hand */
+	char *upload;	 /* directory of the multipart upload */
+	int64_t part;
+};
+
+void sim_s3_fail(struct sim_req *r, int status, const char *code,
+		 const char *text);
+/* A store error: ENOENT, ENOSPC... */
+void sim_s3_errno(struct sim_req *r, int rc);
+void sim_s3_xml(struct sim_req *r, struct sim_buf *b);
+
+/* s3_auth.c: true, or the answer is made. */
+bool sim_s3_auth(struct sim_req *r);
+bool sim_s3_in_scope(struct sim_req *r, const char *key);
+
+/* s3_body.c: the body as it comes in. */
+struct sim_sink {
+	int fd;		/* -1: r->body */
+	char *tmp;
+	uint64_t size;
+	char md5[33];	/* valid after sim_sink_end */
+	unsigned char md5_raw[16];
+	struct evp_md_ctx_st *md5_ctx, *sha_ctx, *chunk_ctx;
+	struct sim_sum sum;	/* of the algorithm the client chose */
+	char *sum_b64;	/* computed */
+	char *sum_want;	/* announced, in a header or the trailer */
+	bool whole;	/* the announced sum is that of the body */
+	/* aws-chunked */
+	int state;
+	uint64_t left;
+	struct sim_buf line;
+	char chunk_sig[65];
+	struct sim_buf trailer; /* canonical */
+};
+/* algo: what to compute; SIM_SUM_NONE: as the headers say, else CRC64NVME. */
+bool sim_sink_begin(struct sim_req *r, bool file, enum sim_algo algo);
+void sim_sink_data(struct sim_req *r, const void *p, size_t n);
+/* Checks everything that was announced; false: the answer is made. */
+bool sim_sink_end(struct sim_req *r);
+void sim_sink_free(struct sim_sink *k);
+/* The algorithm in the headers; false: answered (more than one, or bad). */
+bool sim_sum_announced(struct sim_req *r, enum sim_algo *algo, char **value);
+/* s3_chunked.c */
+void sim_sink_chunked(struct sim_req *r, const char *p, size_t n);
+void sim_sink_take(struct sim_req *r, const void *p, size_t n);
+bool sim_sink_chunked_done(const struct sim_sink *k);
+
+/* Adds x-amz-checksum-* of the meta; lies when told to. */
+void sim_s3_sum_headers(struct sim_req *r, const struct sim_meta *m);
+const char *sim_s3_sum_shown(struct sim_req *r, const char *sum, char *tmp);
+
+/* s3_object.c */
+void sim_s3_put_prepare(struct sim_req *r);
+void sim_s3_put(struct sim_req *r);
+void sim_s3_get(struct sim_req *r);
+void sim_s3_delete(struct sim_req *r);
+void sim_s3_multidelete(struct sim_req *r);
+char *sim_s3_kept_headers(const struct sim_req *r);
+
+/* s3_multipart.c */
+struct sim_upload {
+	char *key;
+	char id[33];
+	enum sim_algo algo;
+	bool composite;
+	int64_t started_ms;
+	char *headers;
+};
+struct sim_part {
+	int number;
+	uint64_t size;
+	int64_t mtime_ms;
+	char etag[33];
+	char sum[72];
+	char name[13];
+};
+void sim_s3_create(struct sim_req *r);
+void sim_s3_part_prepare(struct sim_req *r);
+void sim_s3_part(struct sim_req *r);
+void sim_s3_abort(struct sim_req *r);
+char *sim_upload_dir(struct sim *s, const char *id);
+/* The upload named in the request, or the answer is made. */
+bool sim_upload_load(struct sim_req *r, struct sim_upload *u);
+bool sim_upload_read(const char *dir, struct sim_upload *u);
+void sim_upload_clear(struct sim_upload *u);
+/* Sorted by number; the count. */
+size_t sim_upload_parts(const char *dir, struct sim_part **ret);
+char *sim_part_path(const char *dir, const struct sim_part *p);
+bool sim_part_read(const char *dir, int number, struct sim_part *p);
+
+/* s3_uploads.c */
+void sim_s3_parts(struct sim_req *r);
+void sim_s3_uploads(struct sim_req *r);
+size_t sim_s3_count_uploads(struct sim *s);
+void sim_s3_purge_uploads(struct sim *s, const char *prefix);
+
+/* s3_complete.c */
+void sim_s3_complete_prepare(struct sim_req *r);
+void sim_s3_complete(struct sim_req *r);
+
+/* s3_list.c */
+void sim_s3_list(struct sim_req *r);
+void sim_s3_head_bucket(struct sim_req *r);
+
+/* xml.c */
+void sim_xml_text(struct sim_buf *b, const char *s);
+void sim_xml_element(struct sim_buf *b, const char *name, const char *value);
+struct sim_xml_sink {
+	/* An element ended: its path from the root, "A/B/C", and its text. */
+	void (*element)(void *arg, const char *path, const char *text);
+	void *arg;
+};
+bool sim_xml_parse(const char *text, size_t n, const struct sim_xml_sink *to);
+
+#endif
