@@ -14,7 +14,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-static int no_memory(struct sl_error *e)
+static int out_of_memory(struct sl_error *e)
 {
 	return sl_error_set(e, ENOMEM, "out of memory");
 }
@@ -79,7 +79,7 @@ static int default_state(struct sl_options *o, struct sl_error *e)
 	}
 	if (n < 0) {
 		o->state_dir = NULL;
-		return no_memory(e);
+		return out_of_memory(e);
 	}
 	return 0;
 }
@@ -159,6 +159,6 @@ int sl_options_defaults(struct sl_options *o, struct sl_error *e)
 	if (!r)
 		r = default_endpoint(o, e);
 	if (!r && !o->fuse_opts && !(o->fuse_opts = strdup("")))
-		r = no_memory(e);
+		r = out_of_memory(e);
 	return r;
 }

@@ -75,7 +75,10 @@ struct sl_devops_call {
 	/* out */
 	int err; /* 0; -EINVAL bad UUID (before any request), -EACCES,
 		    -ENOENT, -EPROTO, -ETIMEDOUT, -ECANCELED, -EIO;
-		    -EINPROGRESS: a POST whose answer was lost */
+		    -EINPROGRESS: a POST whose answer was lost;
+		    -EINVAL, -EBUSY: the service refuses it as malformed
+		    (400), in this state (409, 412, 422);
+		    -EAGAIN: asked to slow down (429) */
 	struct sl_error error;
 	struct sl_migration_status *status; /* may be NULL for POSTs that
 		    answer without one; the caller frees */

@@ -76,14 +76,15 @@ static bool url_chars_fit(const char *url)
 static int check_url(const char *url, bool *ret_loopback, struct sl_error *e)
 {
 	bool tls = !strncasecmp(url, "https://", 8);
-	const char *host = url + (tls ? 8 : 7);
+	const char *host = strstr(url, "://");
 	size_t n;
 
-	if (strlen(url) > URL_MAX || !url_chars_fit(url) ||
+	if (!host || strlen(url) > URL_MAX || !url_chars_fit(url) ||
 	    (!tls && strncasecmp(url, "http://", 7)))
 		return sl_error_set(e, EINVAL, "cannot use api_url '%s': not "
 				    "of the form https://HOST[/PATH]",
 				    sl_quote_body(url, strlen(url)).text);
+	host += 3;
 	n = strcspn(host, "/");
 	if (!n || host[0] == ':')
 		return sl_error_set(e, EINVAL,

@@ -108,6 +108,8 @@ struct sl_control_request *sl_control_request_of(struct sl_wait *w);
 void sl_control_request_end(struct sl_control_request *r, int err,
 			    const struct sl_error *e);
 void sl_control_push(struct sl_controls *cs, struct sl_control_work *w);
+/* From then on the migration ends its waits, and is asked nothing. */
+bool sl_controls_stopping(struct sl_controls *cs);
 void sl_outcome_render(const struct sl_outcome *o, struct sl_buf *out);
 
 /* rate.c: bytes a second over the last ten; -1: not known. */

@@ -311,12 +311,18 @@ static int shrink_locked(struct sl_handle *h, uint64_t size, pid_t pid)
 	return f->err;
 }
 
+static uint64_t shown_size(struct sl_file *f)
+{
+	SL_LOCK_SCOPE(&f->m->tree->mu);
+	return f->node->size;
+}
+
 /* 1: the rest is zeros to be appended, *gap of them. */
 static int truncate_locked(struct sl_handle *h, uint64_t size, pid_t pid,
 			   uint64_t *gap)
 {
 	struct sl_file *f = h->file;
-	uint64_t have = f->begun ? f->size : f->node->size;
+	uint64_t have = f->begun ? f->size : shown_size(f);
 
 	if (f->err)
 		return f->err;

@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "mount/control_internal.h"
 
-#define REPORT_MAX (4u << 20)
+#define GATE_REPORT_MAX (4u << 20)
 
 static void put_clean(struct sl_buf *b, const char *s)
 {
@@ -59,7 +59,7 @@ static void put_findings(const struct sl_gate *g, struct sl_buf *b)
 void sl_gate_keep(struct sl_controls *cs, const struct sl_gate *g, int err,
 		  const struct sl_error *e)
 {
-	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(REPORT_MAX);
+	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(GATE_REPORT_MAX);
 	struct sl_gate_summary s = {
 		.any = true,
 		.open = !err,

@@ -81,12 +81,6 @@ static int check_unchanged(struct sl_launch *l)
 			    "launch again");
 }
 
-static bool stopping(struct sl_controls *cs)
-{
-	SL_LOCK_SCOPE(&cs->mu);
-	return cs->stopping;
-}
-
 static int judge(struct sl_launch *l)
 {
 	const struct sl_op *op = &l->list;
@@ -117,7 +111,7 @@ static void run_judge(struct sl_control_work *w)
 	int r = judge(l);
 
 	sl_gate_keep(cs, l->gate, r, &l->error);
-	if (!r && stopping(cs))
+	if (!r && sl_controls_stopping(cs))
 		r = -ECANCELED;
 	if (!r)
 		r = sl_act_command(l->m, SL_CMD_LAUNCH, NULL, &l->request->w,
@@ -237,7 +231,7 @@ static void run_look(struct sl_control_work *w)
 		l->err = sl_mount_rows(l->m, on_row, l);
 	if (!l->err)
 		l->err = add_findings(l);
-	if (!l->err && stopping(l->m->controls))
+	if (!l->err && sl_controls_stopping(l->m->controls))
 		l->err = -ECANCELED;
 	if (!l->err && !(l->store->backend->caps & SL_CAP_LIST))
 		l->list.err = -EACCES;

@@ -67,7 +67,7 @@ int sl_render_cleanup(struct sl_mount *m, struct sl_buf *out)
 	return sl_buf_error(out);
 }
 
-static void put_files(struct sl_mount *m, struct sl_buf *out)
+static void put_file_states(struct sl_mount *m, struct sl_buf *out)
 {
 	struct sl_counts c;
 
@@ -83,7 +83,7 @@ static void put_files(struct sl_mount *m, struct sl_buf *out)
 	}
 }
 
-static void put_speed(struct sl_mount *m, struct sl_store *s,
+static void put_engine_state(struct sl_mount *m, struct sl_store *s,
 		      struct sl_buf *out)
 {
 	struct sl_engine_stats st;
@@ -116,12 +116,12 @@ int sl_render_progress(struct sl_mount *m, struct sl_buf *out)
 
 	if (r)
 		return r;
-	put_files(m, out);
+	put_file_states(m, out);
 	sl_buf_printf(out, "open for writing: %d\n",
 		      __atomic_load_n(&m->open_files, __ATOMIC_RELAXED));
 	s = sl_mount_store(m, &e);
 	if (s)
-		put_speed(m, s, out);
+		put_engine_state(m, s, out);
 	else
 		sl_buf_printf(out, "no uploads: %s\n", e.text);
 	return sl_buf_puts(out, "what went wrong is in .errors, what is not "

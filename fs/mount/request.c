@@ -38,7 +38,7 @@ void sl_control_push(struct sl_controls *cs, struct sl_control_work *w)
 }
 
 /* From then on the migration ends its waits, and is asked nothing. */
-static bool stopping(struct sl_controls *cs)
+bool sl_controls_stopping(struct sl_controls *cs)
 {
 	SL_LOCK_SCOPE(&cs->mu);
 	return cs->stopping;
@@ -103,7 +103,7 @@ static void make_outcome(struct sl_control_request *r, int err,
 {
 	struct sl_error e = r->error;
 
-	if (!e.text[0] && r->has_command && !stopping(r->m->controls))
+	if (!e.text[0] && r->has_command && !sl_controls_stopping(r->m->controls))
 		sl_migration_outcome(r->m->migration, r->command, &e);
 	/* An older text of the same command must not explain this errno. */
 	if (!!e.errnum != !!err)
@@ -159,7 +159,7 @@ static void explain_wait(struct sl_control_request *r, int err)
 {
 	struct sl_migration_view v;
 
-	if (err != -ECANCELED || stopping(r->m->controls) ||
+	if (err != -ECANCELED || sl_controls_stopping(r->m->controls) ||
 	    sl_migration_get(r->m->migration, &v))
 		return;
 	sl_error_set(&r->error, ECANCELED, "the status is '%s', and what was "
@@ -216,7 +216,7 @@ static char *trimmed(const char *line)
 	return strndup(line, n);
 }
 
-static int run(struct sl_mount *m, const struct sl_control *c,
+static int write_line(struct sl_mount *m, const struct sl_control *c,
 	       const char *line, struct sl_wait *w)
 {
 	struct sl_controls *cs = m->controls;
@@ -254,7 +254,7 @@ int sl_control_write(struct sl_mount *m, const struct sl_control *c,
 	text = trimmed(line);
 	if (!text)
 		return -ENOMEM;
-	return text[0] ? run(m, c, text, w) : 0;
+	return text[0] ? write_line(m, c, text, w) : 0;
 }
 
 static void answer_interrupted(struct sl_control_work *work)
@@ -325,7 +325,7 @@ static struct sl_control_work *next_work(struct sl_controls *cs,
 	return w;
 }
 
-static void *work(void *arg)
+static void *worker_main(void *arg)
 {
 	struct sl_controls *cs = arg;
 	int64_t due = sl_mono_ms(&sl_clock_system);
@@ -358,7 +358,7 @@ int sl_controls_new(struct sl_mount *m)
 	sl_mutex_init(&cs->mu);
 	sl_cond_init(&cs->cond);
 	m->controls = cs;
-	r = pthread_create(&cs->worker, NULL, work, cs);
+	r = pthread_create(&cs->worker, NULL, worker_main, cs);
 	if (r) {
 		sl_controls_free(m);
 		return -r;

@@ -244,7 +244,7 @@ int sl_tree_add_locked(struct sl_mount *m, struct sl_node *dir,
 		free(n);
 		return -ENOMEM;
 	}
-	n->kind = kind;
+	n->kind = (unsigned char)kind;
 	n->mode = kind == SL_NODE_DIR ? S_IFDIR | 0755 : S_IFREG | 0644;
 	n->uid = dir->uid;
 	n->gid = dir->gid;

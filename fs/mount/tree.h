@@ -50,7 +50,9 @@ struct sl_node {
 	char *name;		   /* owned */
 	uint64_t nlookup;
 	uint32_t pins;
-	enum sl_node_kind kind : 8;
+	/* An enum sl_node_kind; fixed, so it may be read without the lock
+	 * (which is why it is no bit field). */
+	unsigned char kind;
 	bool linked : 1;
 	bool hidden : 1;	   /* no version to show */
 	bool seen : 1;		   /* copied or looked at since mount */

@@ -392,15 +392,22 @@ void sl_version_replace(struct sl_file *f)
 	if (mine)
 		sl_file_unref(f);
 }
+/* rsync --partial sets the time 0 on what it gave up. */
+static bool has_no_time(struct sl_file *f)
+{
+	SL_LOCK_SCOPE(&f->m->tree->mu);
+	return !f->node->mtime_ns;
+}
+
 int sl_file_rename(struct sl_file *f, const char *path, bool parked,
 		   struct sl_wait *w)
 {
 	struct sl_commit_event ev = {
 		.kind = SL_EV_RENAME,
 		.parked_name = parked,
-		.mtime_zero = !f->node->mtime_ns,
+		.mtime_zero = has_no_time(f),
 	};
-	enum sl_commit_decision d;
+	enum sl_commit_decision d = SL_DO_NOTHING;
 	int r = 0;
 
 	if (f->skip)

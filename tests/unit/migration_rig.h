@@ -221,7 +221,7 @@ static bool is_done(struct waiter *w)
 	do { \
 		int tries_ = 0; \
 		while (!(cond)) { \
-			assert_true(tries_++ < 20000); \
+			assert_true(tries_++ < 5000); \
 			advance(100); \
 		} \
 	} while (0)
@@ -231,7 +231,7 @@ static bool is_done(struct waiter *w)
 	do { \
 		int tries_ = 0; \
 		while (!(cond)) { \
-			assert_true(tries_++ < 20000); \
+			assert_true(tries_++ < 5000); \
 			nap(); \
 		} \
 	} while (0)

@@ -14,8 +14,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "options.h"
-#include "options_internal.h"
+#include "../../fs/options.c"
+#include "../../fs/options_default.c"
+#include "../../fs/options_memory.c"
+#include "../../fs/options_token.c"
+#include "../../fs/options_value.c"
 
 #define ID "6b4e7a6e-1111-4222-8333-944455566677"
 

@@ -94,6 +94,8 @@ static void answer(struct sim_req *r, struct sim_migration *m)
 {
 	SIM_AUTOFREE char *json = status_json(r->sim, m);
 
+	/* The newest that was given out: for the request log. */
+	r->generation = m->creds ? m->creds->generation : 0;
 	sim_reply_text(r, 200, "application/json", json);
 }
 

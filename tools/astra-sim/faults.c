@@ -74,6 +74,7 @@ static const struct action {
 	{ "lie-checksum", SIM_F_LIE_CHECKSUM, ARG_NONE, 0 },
 	{ "ignore-checksum", SIM_F_IGNORE_CHECKSUM, ARG_NONE, 0 },
 	{ "expire", SIM_F_EXPIRE, ARG_NONE, 0 },
+	{ "expire-body", SIM_F_EXPIRE_BODY, ARG_NONE, 0 },
 	{ "200-error", SIM_F_200_ERROR, ARG_CODE, 0 },
 	{ "200-empty", SIM_F_200_EMPTY, ARG_NONE, 0 },
 	{ "oversized", SIM_F_OVERSIZED, ARG_BYTES, 8 << 20 },

@@ -54,6 +54,7 @@ enum sim_fault_flag {
 	SIM_F_OVERSIZED = 1 << 12,
 	SIM_F_TRUNCATE = 1 << 13,
 	SIM_F_STALL_AFTER = 1 << 14,
+	SIM_F_EXPIRE_BODY = 1 << 15,
 };
 
 /* What one request has met: the sum of all lines that hit it. */

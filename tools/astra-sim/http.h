@@ -65,7 +65,7 @@ struct sim_req {
 	uint64_t in;
 	uint64_t out;
 	int64_t start_ms;
-	uint64_t generation; /* of the credentials used, 0: none */
+	uint64_t generation; /* of the credentials used or given */
 	struct sim_buf body; /* small bodies */
 	struct sim_s3 *s3;   /* the S3 side's part of the request */
 };

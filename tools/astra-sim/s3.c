@@ -220,9 +220,9 @@ static void late_error(struct sim_req *r)
 	snprintf(r->reply.code, sizeof(r->reply.code), "%s", r->trouble.code);
 }
 
-static void expire(struct sim_req *r)
+static void expire(struct sim_req *r, enum sim_fault_flag when)
 {
-	if (!(r->trouble.flags & SIM_F_EXPIRE))
+	if (!(r->trouble.flags & when))
 		return;
 	sim_lock(r->sim);
 	sim_cred_expire(r->sim, NULL);
@@ -244,7 +244,7 @@ static void begin(struct sim_req *r)
 	}
 	x->op = find_op(r);
 	sim_req_kind(r, x->op ? x->op->kind : SIM_S3_OTHER);
-	expire(r);
+	expire(r, SIM_F_EXPIRE);
 	/* A 5xx of the front end, a cut and the like come before any check. */
 	if (r->trouble.flags & (SIM_F_STATUS | SIM_F_HTML | SIM_F_CUT_BEFORE))
 		return;
@@ -264,6 +264,8 @@ static void begin(struct sim_req *r)
 
 static void data(struct sim_req *r, const void *p, size_t n)
 {
+	if (r->in == n) /* the first piece */
+		expire(r, SIM_F_EXPIRE_BODY);
 	sim_sink_data(r, p, n);
 }
 
@@ -271,6 +273,11 @@ static void finish(struct sim_req *r)
 {
 	if (!sim_sink_end(r))
 		return;
+	if (r->trouble.flags & SIM_F_EXPIRE_BODY) {
+		sim_s3_fail(r, 400, "ExpiredToken",
+			    "The provided token has expired.");
+		return;
+	}
 	if (r->trouble.flags & SIM_F_200_ERROR) {
 		late_error(r);
 		return;
