@@ -51,6 +51,7 @@ CTL_SRC := $(wildcard tools/sideloadctl/*.c)
 SIM_SRC := $(wildcard tools/astra-sim/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 CONF_SRC := $(wildcard tests/conformance/*.c)
+LOST_SRC := $(wildcard tests/lost/*.c)
 TESTLIB_SRC := $(wildcard tests/lib/*.c)
 
 LIB := $(O)/libsideload.a
@@ -86,6 +87,9 @@ $(O)/tests/test_%: $(O)/obj/tests/unit/test_%.o $(call obj,$(TESTLIB_SRC)) $(LIB
 	$(call link,$^,-lcmocka $(PKG_LIBS))
 $(O)/tests/conformance: $(call obj,$(CONF_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB)
 	$(call link,$^,-lcmocka $(PKG_LIBS))
+
+$(O)/tests/lost: $(call obj,$(LOST_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB)
+	$(call link,$^,$(PKG_LIBS))
 
 unit: $(UNIT)
 conformance: $(O)/tests/conformance ## build the backends' conformance program

@@ -118,7 +118,7 @@ copy() {
 	run "jq -c .local.files mnt1/.status mnt2/.status mnt3/.status"
 	run "sideloadctl status mnt1"
 	say "The other nodes' files are seen from each mount, after a while"
-	run "until [ -d mnt1/node3 ]; do sleep 1; done"
+	run "timeout 60 sh -c 'until [ -d mnt1/node3 ]; do sleep 1; done'"
 	run "find mnt1/node3 -name '*-Data.db' -path '*/snapshots/*'"
 	say "What arrived is what was sent: a Data.db read back from the bucket"
 	data=$(find node1 -name 'nb-1-big-Data.db' -path '*/snapshots/*' \

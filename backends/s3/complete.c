@@ -22,10 +22,21 @@
 
 static const struct sl_s3_step complete_step, look_step, confirm_step;
 
+/* A store that ignores checksums knows of none that its parts have. */
+static void put_part_crc(const struct sl_s3_task *t, const struct sl_part *p,
+			 struct sl_buf *b)
+{
+	char crc[16];
+
+	if (sl_backend_proof(&t->s3->b) == SL_PROOF_MD5)
+		return;
+	sl_s3_crc_encode(crc, p->crc32);
+	sl_buf_printf(b, "<ChecksumCRC32>%s</ChecksumCRC32>", crc);
+}
+
 static int build_xml(struct sl_s3_task *t)
 {
 	struct sl_buf *b = &t->xml;
-	char crc[16];
 
 	if (b->len)
 		return 0;
@@ -34,7 +45,6 @@ static int build_xml(struct sl_s3_task *t)
 	for (uint32_t i = 0; i < t->op->part_count; i++) {
 		const struct sl_part *p = &t->op->parts[i];
 
-		sl_s3_crc_encode(crc, p->crc32);
 		sl_buf_puts(b, "<Part><ETag>");
 		for (const char *e = p->etag; *e; e++) {
 			if (*e == '"')
@@ -42,9 +52,10 @@ static int build_xml(struct sl_s3_task *t)
 			else if (!strchr("<>&", *e))
 				sl_buf_append(b, e, 1);
 		}
-		sl_buf_printf(b, "</ETag><PartNumber>%u</PartNumber>"
-			      "<ChecksumCRC32>%s</ChecksumCRC32></Part>",
-			      p->number, crc);
+		sl_buf_printf(b, "</ETag><PartNumber>%u</PartNumber>",
+			      p->number);
+		put_part_crc(t, p, b);
+		sl_buf_puts(b, "</Part>");
 	}
 	return sl_buf_puts(b, "</CompleteMultipartUpload>");
 }

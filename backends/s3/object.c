@@ -17,9 +17,14 @@ static int fill_head(struct sl_s3_task *t, struct sl_s3_query *q)
 	return sl_buf_puts(&q->headers, "X-Amz-Checksum-Mode: ENABLED\n");
 }
 
+/* Of a single byte no store tells the checksum: back to HEAD. */
 static enum sl_verdict head_good(struct sl_s3_task *t,
 				 const struct sl_http_response *r)
 {
+	if (t->probe_get) {
+		t->probe_get = false;
+		return SL_S3_AGAIN;
+	}
 	sl_s3_object(r, &t->op->obj);
 	return SL_V_OK;
 }
@@ -34,6 +39,7 @@ static enum sl_verdict head_bad(struct sl_s3_task *t,
 		t->probe_get = true;
 		return SL_S3_AGAIN;
 	}
+	t->probe_get = false;
 	return c.verdict;
 }
 

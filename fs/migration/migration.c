@@ -158,6 +158,14 @@ int sl_migration_get(struct sl_migration *m, struct sl_migration_view *ret)
 	return 0;
 }
 
+bool sl_migration_takes_files(struct sl_migration *m, const char *id,
+			      char *ret_status)
+{
+	SL_LOCK_SCOPE(&m->lock);
+	memcpy(ret_status, m->status, sizeof(m->status));
+	return sl_life_takes_files(m->life) && !strcmp(m->id, id);
+}
+
 void sl_migration_view_release(struct sl_migration_view *v)
 {
 	free(v->json);

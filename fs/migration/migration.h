@@ -67,6 +67,13 @@ int sl_migration_get(struct sl_migration *m, struct sl_migration_view *ret)
 void sl_migration_view_release(struct sl_migration_view *v);
 
 /*
+ * Does migration 'id' take files now? Asked at every create, so it copies
+ * nothing but the status, which has at most 64 bytes.
+ */
+bool sl_migration_takes_files(struct sl_migration *m, const char *id,
+			      char *ret_status);
+
+/*
  * Carries out a command: checks the state (sl_life_allows), asks the API,
  * judges a lost answer by polling. 'arg': the UUID of JOIN, ABORT and
  * CLEANUP_NOW (for the last two it must be this migration's), the time of

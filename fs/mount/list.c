@@ -18,7 +18,7 @@
 #include "clock.h"
 #include "log.h"
 
-#define FOREIGN_FRESH_MS 3000
+#define FOREIGN_FRESH_MS 1000
 /* How long one listing is retried: a shell hangs meanwhile. */
 #define LIST_RETRY_MS 60000
 

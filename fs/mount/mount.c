@@ -31,19 +31,14 @@ struct sl_store *sl_mount_store(struct sl_mount *m, struct sl_error *e)
 int sl_mount_may_write(struct sl_mount *m, struct sl_error *e)
 {
 	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(m, e);
-	struct sl_migration_view v;
-	int r;
+	char status[64];
 
 	if (!s)
 		return -EROFS;
-	r = sl_migration_get(m->migration, &v);
-	if (r)
-		return sl_error_set(e, -r, "out of memory");
-	if (!sl_life_takes_files(v.life) || strcmp(v.id, s->migration_id))
-		r = sl_error_set(e, EROFS, "the migration is in state '%s' "
-				 "and takes no files", v.status);
-	sl_migration_view_release(&v);
-	return r;
+	if (sl_migration_takes_files(m->migration, s->migration_id, status))
+		return 0;
+	return sl_error_set(e, EROFS, "the migration is in state '%s' and "
+			    "takes no files", status);
 }
 
 static void forget_store(struct sl_mount *m)

@@ -103,7 +103,8 @@ static void make_outcome(struct sl_control_request *r, int err,
 {
 	struct sl_error e = r->error;
 
-	if (!e.text[0] && r->has_command && !sl_controls_stopping(r->m->controls))
+	if (!e.text[0] && r->has_command &&
+	    !sl_controls_stopping(r->m->controls))
 		sl_migration_outcome(r->m->migration, r->command, &e);
 	/* An older text of the same command must not explain this errno. */
 	if (!!e.errnum != !!err)

@@ -20,7 +20,8 @@
  *  1. Another thread group than the opener or the last writer: nothing. An
  *     unknown one (0: another pid namespace, or gone) counts as the opener.
  *  2. Being killed: interrupted.
- *  3. The opener exits and the kernel closes for it: interrupted. A writer
+ *  3. The opener exits and the kernel closes for it: interrupted, unless
+ *     it ends with status 0 (a subshell's redirection does). A writer
  *     that is not the opener (a child of a shell group) may exit so; but if
  *     nobody closes after it, RELEASE finds the file suspect: interrupted.
  *  4. It still has a descriptor for writing on this name: nothing, the last
@@ -70,14 +71,22 @@ static bool is_killed(const struct sl_commit *c,
 static bool opener_exits(const struct sl_commit *c,
 			 const struct sl_commit_event *ev)
 {
-	return ev->caller.exiting && ev->caller.tgid == c->opener;
+	return ev->caller.exiting && !ev->caller.exit_ok &&
+	       ev->caller.tgid == c->opener;
+}
+
+static bool child_done(const struct sl_commit *c,
+		       const struct sl_commit_event *ev)
+{
+	return ev->caller.exiting && ev->caller.exit_ok &&
+	       ev->caller.tgid != c->opener;
 }
 
 static bool writer_exits(const struct sl_commit *c,
 			 const struct sl_commit_event *ev)
 {
 	(void)c;
-	return ev->caller.exiting;
+	return ev->caller.exiting && !ev->caller.exit_ok;
 }
 
 static bool source_is_cut(const struct sl_commit *c,
@@ -206,6 +215,7 @@ static const struct rule {
 	  SL_DO_INTERRUPT, 0 },
 	{ SL_EV_FLUSH, SL_ST_DIRTY, opener_exits, SL_ST_INTERRUPTED,
 	  SL_DO_INTERRUPT, 0 },
+	{ SL_EV_FLUSH, SL_ST_DIRTY, child_done, ANY, SL_DO_NOTHING, 0 },
 	{ SL_EV_FLUSH, SL_ST_DIRTY, writer_exits, ANY, SL_DO_NOTHING,
 	  SUSPECT },
 	{ SL_EV_FLUSH, SL_ST_DIRTY, still_open, ANY, SL_DO_NOTHING, 0 },

@@ -19,6 +19,7 @@ struct sl_caller {
 	bool gone;	   /* no such process any more */
 	bool killed;	   /* PF_SIGNALED */
 	bool exiting;	   /* PF_EXITING: closes because it exits */
+	bool exit_ok;	   /* ... and does so with status 0, as far as seen */
 	/*
 	 * It has exactly one regular file open for reading, of this size and
 	 * read up to this position; source_size 0: none or not to be seen.

@@ -58,7 +58,7 @@ static long long field_after(const char *text, const char *label, int base)
 	return -1;
 }
 
-static void look_at_group(int dir, struct sl_caller *ret)
+static void look_at_group(int dir, uid_t *ret_owner, struct sl_caller *ret)
 {
 	char buf[2048];
 	long long tgid;
@@ -71,6 +71,7 @@ static void look_at_group(int dir, struct sl_caller *ret)
 	tgid = field_after(buf, "Tgid:", 10);
 	if (tgid > 0)
 		ret->tgid = (pid_t)tgid;
+	*ret_owner = (uid_t)field_after(buf, "Uid:", 10);
 }
 
 /* "PID (NAME) ...": 'end' is the last parenthesis. */
@@ -84,7 +85,23 @@ static void copy_comm(const char *stat, const char *end, struct sl_caller *ret)
 	memcpy(ret->comm, begin ? begin + 1 : "", n);
 }
 
-static void look_at_flags(int dir, struct sl_caller *ret)
+/*
+ * proc(5): the exit code, field 52 of stat, reads 0 for those who may not
+ * trace the process. It is set before descriptors are closed (do_exit()).
+ */
+static bool exits_well(const char *flags_field, uid_t owner)
+{
+	const char *p = flags_field;
+
+	if (geteuid() && geteuid() != owner)
+		return false;
+	/* The flags are field 9. */
+	for (int i = 9; p && i < 52; i++)
+		p = strchr(p + 1, ' ');
+	return p && strtol(p, NULL, 10) == 0;
+}
+
+static void look_at_flags(int dir, uid_t owner, struct sl_caller *ret)
 {
 	char buf[1024];
 	const char *p;
@@ -104,6 +121,7 @@ static void look_at_flags(int dir, struct sl_caller *ret)
 	flags = strtoul(p, NULL, 10);
 	ret->killed = flags & PF_SIGNALED_FLAG;
 	ret->exiting = flags & PF_EXITING_FLAG;
+	ret->exit_ok = ret->exiting && !ret->killed && exits_well(p, owner);
 }
 
 static bool same_name(const char *path, const char *name)
@@ -179,6 +197,7 @@ static void look_at_files(int dir, struct look *l)
 void sl_caller_look(pid_t pid, const char *name, struct sl_caller *ret)
 {
 	struct look l = { .name = name, .ret = ret };
+	uid_t owner = (uid_t)-1;
 	char path[32];
 	SL_CLEANUP(fd) int dir = -1;
 
@@ -192,8 +211,8 @@ void sl_caller_look(pid_t pid, const char *name, struct sl_caller *ret)
 		ret->gone = errno == ENOENT;
 		return;
 	}
-	look_at_group(dir, ret);
-	look_at_flags(dir, ret);
+	look_at_group(dir, &owner, ret);
+	look_at_flags(dir, owner, ret);
 	if (!ret->gone && !ret->exiting)
 		look_at_files(dir, &l);
 }
@@ -201,6 +220,7 @@ void sl_caller_look(pid_t pid, const char *name, struct sl_caller *ret)
 pid_t sl_caller_tgid(pid_t pid)
 {
 	struct sl_caller c = { 0 };
+	uid_t owner = (uid_t)-1;
 	char path[32];
 	SL_CLEANUP(fd) int dir = -1;
 
@@ -210,6 +230,6 @@ pid_t sl_caller_tgid(pid_t pid)
 	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0)
-		look_at_group(dir, &c);
+		look_at_group(dir, &owner, &c);
 	return c.tgid;
 }

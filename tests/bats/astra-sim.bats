@@ -153,8 +153,9 @@ header() { tr -d '\r' <"$T/head" | sed -n "s/^$1: //Ip"; }
 xml() { sed -n "s:.*<$1>\([^<]*\)</$1>.*:\1:p" "$T/body"; }
 
 crc_b64() { # FILE -> base64 of its CRC32, from the gzip trailer
-	gzip -c "$1" | tail -c8 | head -c4 | od -An -tx1 | tr -d ' \n' |
-		sed 's/\(..\)\(..\)\(..\)\(..\)/\4\3\2\1/' | xxd -r -p | base64
+	local le
+	le=$(gzip -c "$1" | tail -c8 | head -c4 | od -An -tx1 | tr -d ' \n')
+	printf '%b' "\\x${le:6:2}\\x${le:4:2}\\x${le:2:2}\\x${le:0:2}" | base64
 }
 crc_dec() { # FILE -> decimal
 	gzip -c "$1" | tail -c8 | head -c4 | od -An -tu4 --endian=little |

@@ -46,7 +46,8 @@ static int parse_o(struct sl_options *o, struct sl_error *e, const char *text)
 
 static void test_defaults(void **state)
 {
-	char name[] = "sideloadfs", id[] = "6B4E7A6E-1111-4222-8333-944455566677";
+	char id[] = "6B4E7A6E-1111-4222-8333-944455566677";
+	char name[] = "sideloadfs";
 	char mnt[] = "/";
 	char *argv[] = { name, id, mnt, NULL };
 	struct sl_options o;
@@ -162,8 +163,8 @@ static void test_token_wiped_from_argv(void **state)
 static void test_mount_helper(void **state)
 {
 	char name[] = "/sbin/mount.fuse.sideloadfs", id[] = ID, mnt[] = "/";
-	char dash[] = "-o", sn[] = "-sn", t[] = "-t", type[] = "fuse.sideloadfs";
-	char fake[] = "-f";
+	char dash[] = "-o", sn[] = "-sn", t[] = "-t", fake[] = "-f";
+	char type[] = "fuse.sideloadfs";
 	char opts[] = "rw,dev,suid,nosuid,nodev,noexec,noatime,_netdev,"
 		      "user=joe,x-systemd.automount,defaults,node=n1";
 	char *argv[] = { name, id, mnt, sn, dash, opts, t, type, NULL };
@@ -211,7 +212,8 @@ static void test_endpoint_variable(void **state)
 	struct sl_error e;
 
 	(void)state;
-	assert_int_equal(setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1), 0);
+	assert_int_equal(setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1),
+			 0);
 	assert_int_equal(parse_o(&o, &e, "memory=32"), 0);
 	assert_null(o.s3_endpoint);
 	sl_options_release(&o);

@@ -129,6 +129,26 @@ static void test_thread(void **state)
 	assert_int_equal(c.tgid, getpid());
 }
 
+static void test_exit_status(void **state)
+{
+	(void)state;
+	for (int status = 0; status < 2; status++) {
+		siginfo_t si;
+		struct sl_caller c;
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (!pid)
+			_exit(status);
+		assert_int_equal(waitid(P_PID, (id_t)pid, &si,
+					WEXITED | WNOWAIT), 0);
+		sl_caller_look(pid, "x", &c);
+		assert_true(c.exiting && !c.killed);
+		assert_int_equal(c.exit_ok, !status);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+}
+
 static void test_dead(void **state)
 {
 	siginfo_t si;
@@ -175,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_thread),
+		cmocka_unit_test(test_exit_status),
 		cmocka_unit_test(test_dead),
 	};
 

@@ -371,34 +371,62 @@ static size_t no_unescape(void *cls, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
+/*
+ * Our own listening socket: the library would set SO_REUSEPORT, and then two
+ * simulators that ask for any free port may get the same one and share its
+ * connections.
+ */
+static int listen_on(const struct sim *s, int64_t port, int *actual)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_port = htons((uint16_t)port) };
+	socklen_t len = sizeof(addr);
+	int one = 1, fd;
+
+	if (inet_pton(AF_INET, s->opt.listen, &addr.sin_addr) != 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) &&
+	    !listen(fd, 511) &&
+	    !getsockname(fd, (struct sockaddr *)&addr, &len)) {
+		*actual = ntohs(addr.sin_port);
+		return fd;
+	}
+	one = errno;
+	close(fd);
+	errno = one;
+	return -1;
+}
+
 struct MHD_Daemon *sim_http_start(struct sim *s, const struct sim_side *side,
 				  int64_t port, int *actual)
 {
 	static struct listener listeners[2];
 	struct listener *l = &listeners[side == &sim_side_s3];
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-				    .sin_port = htons((uint16_t)port) };
-	const union MHD_DaemonInfo *info;
 	struct MHD_Daemon *d;
+	int fd = listen_on(s, port, actual);
 
 	*l = (struct listener){ s, side };
-	if (inet_pton(AF_INET, s->opt.listen, &addr.sin_addr) != 1)
+	if (fd < 0)
 		return NULL;
 	d = MHD_start_daemon(
 		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
 			MHD_USE_THREAD_PER_CONNECTION |
 			MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ITC,
-		(uint16_t)port, NULL, NULL, handle, NULL,
-		MHD_OPTION_SOCK_ADDR, &addr, MHD_OPTION_URI_LOG_CALLBACK,
+		(uint16_t)*actual, NULL, NULL, handle, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
 		log_uri, l, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
 		MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)s->opt.idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(256 << 10),
-		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+		MHD_OPTION_END);
 	if (!d)
-		return NULL;
-	info = MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT);
-	*actual = info ? info->port : (int)port;
+		close(fd);
 	return d;
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lost: the upload engine and the S3 backend against a rehearsal cloud that
+ * makes trouble. Prints TAP and ends with a count.
+ */
+#include "rig.h"
+
+#include "log.h"
+
+static const char usage[] =
+	"usage: lost ASTRA_SIM [RUNS [SEED]]\n"
+	"       lost ASTRA_SIM --only NAME   one of the fault cases\n";
+
+void tally_line(struct tally *t, bool ok, const char *name)
+{
+	if (ok)
+		t->passed++;
+	else
+		t->failed++;
+	printf("%sok %d - %s\n", ok ? "" : "not ", t->passed + t->failed, name);
+	fflush(stdout);
+}
+
+static int number(const char *s, uint64_t max, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(s, &end, 10);
+	return errno || !*s || *end || *ret > max ? -1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *only = argc == 4 && !strcmp(argv[2], "--only") ?
+				   argv[3] : NULL;
+	uint64_t runs = 100, seed = 1;
+	struct tally t = { 0 };
+	struct rig r;
+
+	if (argc < 2 || argc > 4 ||
+	    (!only && argc > 2 && number(argv[2], 100000, &runs)) ||
+	    (!only && argc > 3 && number(argv[3], UINT32_MAX, &seed))) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	sl_log_init("lost", SL_LOG_WARN);
+	if (rig_start(&r, argv[1])) {
+		tally_line(&t, false, "astra-sim gives a migration");
+	} else {
+		if (!only && runs)
+			lost_runs(&r, &t, (int)runs, seed);
+		fault_cases(&r, &t, only);
+	}
+	rig_stop(&r);
+	printf("1..%d\n%d passed, %d failed\n", t.passed + t.failed, t.passed,
+	       t.failed);
+	return t.failed || !t.passed ? 1 : 0;
+}
