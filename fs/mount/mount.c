@@ -280,6 +280,8 @@ static void interrupt_open(struct sl_mount *m)
 
 void sl_mount_quiesce(struct sl_mount *m)
 {
+	if (m->controls)
+		sl_controls_stop(m);
 	interrupt_open(m);
 	if (m->store)
 		sl_store_stop(m->store);

@@ -62,17 +62,24 @@ static void control_interrupt(struct sl_park *p)
 	sl_control_interrupt(p->m, &p->w);
 }
 
+/* As it is: .wait answers ECANCELED, a lost launch EINPROGRESS. */
+static void reply(fuse_req_t req, int err)
+{
+	if (fuse_reply_err(req, -err))
+		sl_log_debug("a control request was interrupted");
+}
+
 static void write_finish(struct sl_park *p, int err)
 {
 	if (err)
-		sl_reply_error(p->req, err, NULL);
+		reply(p->req, err);
 	else if (fuse_reply_write(p->req, (size_t)p->number))
 		sl_log_debug("a control write was interrupted");
 }
 
 static void flush_finish(struct sl_park *p, int err)
 {
-	sl_reply_error(p->req, err, NULL);
+	reply(p->req, err);
 }
 
 static void act(fuse_req_t req, struct sl_fh *fh, char *line, size_t size,
