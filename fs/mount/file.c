@@ -224,8 +224,11 @@ static void gap_filled(struct sl_wait *w, int err)
 	struct gapped *g = sl_container_of(w, struct gapped, w);
 	int r = err;
 
-	if (!r)
-		r = sl_upload_write(g->file->up, g->data, g->n, g->user);
+	if (!r) {
+		SL_LOCK_SCOPE(&g->file->mu);
+		r = g->file->up ? sl_upload_write(g->file->up, g->data, g->n,
+						  g->user) : -ECANCELED;
+	}
 	if (r != SL_PARKED)
 		g->user->done(g->user, r);
 	sl_file_unref(g->file);

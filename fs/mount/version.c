@@ -153,9 +153,9 @@ void sl_file_broken(struct sl_file *f, int err)
 {
 	struct sl_upload_state st = { 0 };
 
+	SL_LOCK_SCOPE(&f->mu);
 	if (f->up)
 		sl_upload_get(f->up, &st);
-	SL_LOCK_SCOPE(&f->mu);
 	lose_locked(f, -err, st.error.text[0] ? st.error.text :
 		    "the bytes could not be taken; copy the file again",
 		    &st.error);
@@ -173,12 +173,10 @@ int sl_file_adopt(struct sl_file *f)
 	struct sl_commit_event ev = { .kind = SL_EV_COMMITTED };
 	struct sl_upload_state st = { 0 };
 
-	if (f->skip || !f->up)
-		return 0;
-	sl_upload_get(f->up, &st);
 	SL_LOCK_SCOPE(&f->mu);
-	if (f->adopted || f->err)
+	if (f->skip || !f->up || f->adopted || f->err)
 		return f->err;
+	sl_upload_get(f->up, &st);
 	if (st.err)
 		return lose_locked(f, -st.err, st.error.text[0] ?
 				   st.error.text : "the upload failed",
@@ -464,13 +462,21 @@ void sl_file_unlinked(struct sl_file *f, bool at_key)
 	sl_version_detach(f);
 }
 
+/*
+ * Who has the file open will not be heard of again: no RELEASE comes once the
+ * session is over. So the upload, which the engine waits for, is let go here.
+ */
 void sl_file_shutdown(struct sl_file *f)
 {
+	struct sl_upload *up;
+
 	sl_mutex_lock(&f->mu);
 	f->writers = 0;
 	if (f->begun && !f->skip && !f->adopted && !f->err)
 		lose_locked(f, EINTR, "the filesystem was unmounted before "
 			    "the copy ended; run the same copy again", NULL);
+	up = sl_steal(&f->up);
 	sl_mutex_unlock(&f->mu);
+	sl_upload_unref(up);
 	sl_version_detach(f);
 }
