@@ -104,8 +104,12 @@ sh tools/setup-packages.sh build demo test lint || {
 	finish
 }
 optional_tools
-suite build all
-[ "$total_failed" -eq 0 ] || finish
+echo "== build"
+if ! make -j"$jobs" all man >"$sums/build" 2>&1 </dev/null; then
+	tail -n 40 "$sums/build"
+	fail "the build"
+	finish
+fi
 suite unit check-unit
 suite conformance check-conformance
 suite bats check-bats

@@ -149,6 +149,7 @@ int sl_migration_get(struct sl_migration *m, struct sl_migration_view *ret)
 		v.api_age_ms = 0;
 	v.api_error = m->api_error;
 	v.server_offset_ms = sl_cred_store_offset(m->creds);
+	v.launch_lags = sl_mig_launch_lags_locked(m, now);
 	r = copy_last_locked(m, &v);
 	if (r) {
 		sl_migration_view_release(&v);

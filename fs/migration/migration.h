@@ -61,6 +61,7 @@ struct sl_migration_view {
 	int64_t api_age_ms;	/* since the last good answer; -1: never */
 	struct sl_error api_error; /* errnum 0: the last answer was good */
 	int64_t server_offset_ms; /* server wall - local wall */
+	bool launch_lags;	/* launched here; the status is behind */
 };
 int sl_migration_get(struct sl_migration *m, struct sl_migration_view *ret)
 	SL_MUST_CHECK;

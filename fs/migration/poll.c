@@ -102,6 +102,17 @@ static void take_clock_locked(struct sl_migration *m,
 				 s->server_ms - sl_wall_ms(m->clock));
 }
 
+/* Those who wait for keys that will not come any more. */
+static void end_refused_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
+{
+	if (!sl_cred_store_refused(m->creds))
+		return;
+	sl_mig_event_locked(m, EROFS, "uploads end here: the migration's "
+			    "status is '%s', and only ReceivingFiles takes "
+			    "files", m->status);
+	sl_cred_store_fail(m->creds, -EROFS);
+}
+
 static void take_creds_locked(struct sl_migration *m,
 			      const struct sl_migration_status *s,
 			      bool for_refusal, int64_t now) SL_REQUIRES(m->lock)
@@ -109,9 +120,8 @@ static void take_creds_locked(struct sl_migration *m,
 	enum sl_cred_taken t;
 
 	if (!sl_life_takes_files(m->life)) {
-		if (m->life != SL_LIFE_INITIALIZING &&
-		    sl_cred_store_refused(m->creds))
-			sl_cred_store_fail(m->creds, -EROFS);
+		if (m->life != SL_LIFE_INITIALIZING)
+			end_refused_locked(m);
 		return;
 	}
 	t = sl_cred_store_take(m->creds, s->cred,
@@ -122,7 +132,8 @@ static void take_creds_locked(struct sl_migration *m,
 		sl_error_set(&m->api_error, EKEYEXPIRED,
 			     "the service gives credentials that have expired; "
 			     "it is asked again until it gives others");
-	else if (t == SL_CRED_TAKEN_NOTHING)
+	else if (t == SL_CRED_TAKEN_NOTHING &&
+		 !sl_mig_launch_lags_locked(m, now))
 		sl_error_set(&m->api_error, EKEYEXPIRED,
 			     "the service gives no credentials although the "
 			     "status is '%s'; it is asked again", m->status);

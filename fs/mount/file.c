@@ -7,6 +7,7 @@
  * A version begins with O_CREAT, O_TRUNC, a truncation to 0 or a write at
  * offset 0: opening a file for writing alone (touch) replaces nothing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "log.h"
@@ -39,6 +40,7 @@ static int file_new_locked(struct sl_mount *m, struct sl_store *s,
 	struct sl_path p;
 	int r;
 
+	sl_mutex_assume_held(&m->tree->mu);
 	if (!f)
 		return -ENOMEM;
 	r = sl_tree_path_locked(m->tree, n, path);
@@ -47,7 +49,8 @@ static int file_new_locked(struct sl_mount *m, struct sl_store *s,
 		return r;
 	}
 	sl_path_judge(&m->rules, path, false, &p);
-	strcpy(f->key, p.temporary ? p.final_key : path);
+	snprintf(f->key, sizeof(f->key), "%s",
+		 p.temporary ? p.final_key : path);
 	f->skip = p.cls == SL_PATH_SKIP;
 	f->refs = 1; /* the node's */
 	f->m = m;

@@ -284,6 +284,9 @@ static int check_state(struct sl_mount *m, struct sl_error *e)
 	r = sl_life_allows(v.life, SL_CMD_LAUNCH, &why);
 	if (r)
 		r = sl_error_set(e, -r, "%s (status '%s')", why, v.status);
+	else if (v.launch_lags)
+		r = sl_error_set(e, EBUSY, "launched already; the status "
+				 "follows some minutes behind");
 	sl_migration_view_release(&v);
 	return r;
 }

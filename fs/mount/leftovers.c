@@ -59,7 +59,7 @@ int sl_leftovers_add(struct sl_leftovers *l, const char *key,
 
 	if (!o)
 		return -ENOMEM;
-	strcpy(o->key, key);
+	memcpy(o->key, key, strlen(key) + 1);
 	o->id = strdup(id);
 	o->owner = owner;
 	if (!o->id) {

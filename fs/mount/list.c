@@ -96,48 +96,65 @@ static bool same_object(const struct sl_node *n, const struct sl_object *o)
 	return !n->u.f.etag || !*o->etag || !strcmp(n->u.f.etag, o->etag);
 }
 
+/* The listing has nothing to add to what we know of this file. */
+static bool is_settled(struct sl_node *n, const struct sl_object *o)
+{
+	if (n->kind != SL_NODE_FILE || n->u.f.cls == SL_PATH_SKIP)
+		return true;
+	if (n->u.f.open)
+		return true;
+	if (n->u.f.state != SL_FILE_COMMITTED)
+		return false;
+	/* Committed since mount: the listing may be older than that. */
+	return (n->own && !n->from_ledger) || same_object(n, o);
+}
+
+/* The ledger calls it committed, the bucket has something else. */
+static int contradict(struct sl_tree *t, struct sl_node *n)
+	SL_REQUIRES(t->mu);
+static int contradict(struct sl_tree *t, struct sl_node *n)
+{
+	if (n->u.f.state != SL_FILE_COMMITTED || !n->from_ledger)
+		return 0;
+	/* Size and time of the bucket make the next copy send it. */
+	sl_tree_set_state_locked(t, n, SL_FILE_FAILED);
+	return sl_node_set_text(&n->u.f.note, "the bucket holds other bytes "
+				"than were copied; copy it again");
+}
+
 static int merge_file(struct sl_mount *m, struct sl_node *dir,
 		      const struct found *f)
 {
 	struct sl_tree *t = m->tree;
-	struct sl_node *n = sl_tree_find_locked(t, dir, f->name);
-	int r;
+	struct sl_node *n;
+	int r = 0;
 
-	if (n && n->kind != SL_NODE_FILE)
-		return 0;
-	if (n && n->u.f.open) {
-		n->in_bucket = true;
-		return 0;
-	}
-	if (n && n->u.f.cls == SL_PATH_SKIP)
-		return 0;
-	if (n && n->u.f.state == SL_FILE_COMMITTED && same_object(n, &f->obj)) {
-		n->in_bucket = true;
+	sl_mutex_assume_held(&t->mu);
+	n = sl_tree_find_locked(t, dir, f->name);
+	if (n && is_settled(n, &f->obj)) {
+		n->in_bucket |= n->kind == SL_NODE_FILE;
 		return 0;
 	}
-	if (n && n->u.f.state == SL_FILE_COMMITTED && n->from_ledger) {
-		/* Size and time of the bucket make the next copy send it. */
-		sl_tree_set_state_locked(t, n, SL_FILE_FAILED);
-		r = sl_node_set_text(&n->u.f.note, "the bucket holds other "
-				     "bytes than were copied; copy it again");
-		if (r)
-			return r;
-	} else if (!n) {
+	if (n) {
+		r = contradict(t, n);
+	} else {
 		r = sl_tree_add_locked(m, dir, f->name, SL_NODE_FILE, &n);
 		if (r)
 			return r == -ENAMETOOLONG ? 0 : r;
 		sl_tree_set_state_locked(t, n, SL_FILE_COMMITTED);
 	}
 	sl_tree_set_size_locked(t, n, f->obj.size);
-	return adopt_listed(n, &f->obj);
+	return r ? r : adopt_listed(n, &f->obj);
 }
 
 static int merge_dir(struct sl_mount *m, struct sl_node *dir,
 		     const struct found *f)
 {
-	struct sl_node *n = sl_tree_find_locked(m->tree, dir, f->name);
+	struct sl_node *n;
 	int r;
 
+	sl_mutex_assume_held(&m->tree->mu);
+	n = sl_tree_find_locked(m->tree, dir, f->name);
 	if (n)
 		return 0;
 	r = sl_tree_add_locked(m, dir, f->name, SL_NODE_DIR, &n);
@@ -156,6 +173,7 @@ static void drop_unlisted(struct sl_tree *t, struct listing *l)
 {
 	struct sl_node *next;
 
+	sl_mutex_assume_held(&t->mu);
 	for (struct sl_node *n = l->dir->child; n; n = next) {
 		struct found key = { .name = n->name };
 
@@ -277,7 +295,7 @@ static int enqueue(struct listing *l, bool fresh, struct sl_list_wait *w,
 	if (r)
 		return r;
 	if (*l->prefix)
-		strcat(l->prefix, "/");
+		memcpy(l->prefix + strlen(l->prefix), "/", 2);
 	*ret_start = dir->u.d.listed != SL_LISTED_PENDING;
 	w->next = dir->u.d.waits;
 	dir->u.d.waits = w;

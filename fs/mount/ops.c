@@ -151,6 +151,7 @@ void sl_park_list(struct sl_park *p, struct sl_node *dir, bool fresh)
 void sl_entry_fill_locked(struct sl_tree *t, struct sl_node *n,
 			  struct fuse_entry_param *e)
 {
+	sl_mutex_assume_held(&t->mu);
 	memset(e, 0, sizeof(*e));
 	n->nlookup++;
 	if (n->kind == SL_NODE_FILE)

@@ -56,9 +56,11 @@ static int create_locked(struct sl_park *p, struct sl_node **ret)
 {
 	struct sl_tree *t = p->m->tree;
 	const struct fuse_ctx *c = fuse_req_ctx(p->req);
-	struct sl_node *n = sl_tree_find_locked(t, p->node, p->name);
+	struct sl_node *n;
 	int r;
 
+	sl_mutex_assume_held(&t->mu);
+	n = sl_tree_find_locked(t, p->node, p->name);
 	if (n && !n->hidden) {
 		if (n->kind == SL_NODE_DIR)
 			return -EISDIR;

@@ -97,6 +97,7 @@ static int make_dir_locked(struct sl_park *p, struct sl_node **ret)
 	struct sl_node *n;
 	int r;
 
+	sl_mutex_assume_held(&t->mu);
 	if (sl_tree_find_locked(t, p->node, p->name))
 		return -EEXIST;
 	r = sl_tree_add_locked(p->m, p->node, p->name, SL_NODE_DIR, &n);
@@ -304,7 +305,7 @@ static int remove_object(struct sl_park *p, const char *path)
 		free(rm);
 		return -EROFS;
 	}
-	strcpy(rm->path, path);
+	memcpy(rm->path, path, strlen(path) + 1);
 	rm->p = p;
 	rm->op = (struct sl_op){
 		.key = rm->path,

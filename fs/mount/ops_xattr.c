@@ -92,7 +92,7 @@ static int set_locked(struct sl_node *n, const char *name, const char *value,
 	x = calloc(1, sizeof(*x) + strlen(name) + 1);
 	if (!x)
 		return -ENOMEM;
-	strcpy(x->name, name);
+	memcpy(x->name, name, strlen(name) + 1);
 	x->len = size;
 	x->value = malloc(size ? size : 1);
 	if (!x->value) {

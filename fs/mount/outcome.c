@@ -44,6 +44,7 @@ static bool at_key_locked(struct sl_file *f)
 {
 	char path[SL_PATH_MAX];
 
+	sl_mutex_assume_held(&f->m->tree->mu);
 	return !sl_tree_path_locked(f->m->tree, f->node, path) &&
 	       !strcmp(path, f->key);
 }
@@ -67,6 +68,7 @@ static struct sl_node *place_locked(struct sl_file *f)
 	struct sl_tree *t = f->m->tree;
 	struct sl_node *dir;
 
+	sl_mutex_assume_held(&t->mu);
 	if (at_key_locked(f))
 		return f->node;
 	if (!f->node->linked)
@@ -85,6 +87,7 @@ static struct sl_node *show_locked(struct sl_file *f,
 	struct sl_tree *t = f->m->tree;
 	struct sl_node *n = place_locked(f);
 
+	sl_mutex_assume_held(&t->mu);
 	if (!n)
 		return NULL;
 	sl_tree_seen_locked(t, n);
@@ -140,6 +143,7 @@ static struct sl_node *mark_locked(struct sl_file *f, enum sl_file_state s,
 	struct sl_node *n = self ? f->node :
 		sl_tree_make_locked(f->m, f->key, SL_NODE_FILE);
 
+	sl_mutex_assume_held(&t->mu);
 	if (!n)
 		return NULL;
 	sl_tree_seen_locked(t, n);

@@ -20,8 +20,10 @@ static void copy_text(char *dst, size_t size, const char *src)
 int sl_row_take_locked(struct sl_tree *t, const struct sl_node *n,
 		       struct sl_row_copy *ret)
 {
-	int r = sl_tree_path_locked(t, n, ret->path);
+	int r;
 
+	sl_mutex_assume_held(&t->mu);
+	r = sl_tree_path_locked(t, n, ret->path);
 	if (r)
 		return r;
 	sl_node_row(n, ret->path, &ret->row);

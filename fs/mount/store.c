@@ -40,6 +40,7 @@ static void load_file(struct sl_mount *m, struct sl_node *n,
 {
 	struct sl_tree *t = m->tree;
 
+	sl_mutex_assume_held(&t->mu);
 	sl_tree_set_state_locked(t, n, r->state);
 	sl_tree_set_size_locked(t, n, r->size);
 	n->has_crc32 = r->has_crc32;
@@ -113,7 +114,7 @@ static int ledger_add(struct sl_store *s, const char *node,
 
 	if (!le)
 		return sl_error_set(e, ENOMEM, "out of memory");
-	strcpy(le->node, node);
+	memcpy(le->node, node, strlen(node) + 1);
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s.db", ls->dir, node) >=
 	    sizeof(path)) {
 		free(le);

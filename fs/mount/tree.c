@@ -232,8 +232,10 @@ int sl_tree_add_locked(struct sl_mount *m, struct sl_node *dir,
 	struct sl_tree *t = m->tree;
 	char path[SL_PATH_MAX];
 	struct sl_node *n;
-	int r = sl_tree_join_locked(t, dir, name, path);
+	int r;
 
+	sl_mutex_assume_held(&t->mu);
+	r = sl_tree_join_locked(t, dir, name, path);
 	if (r)
 		return r;
 	n = calloc(1, sizeof(*n));
@@ -316,89 +318,6 @@ void sl_tree_forget_locked(struct sl_tree *t, struct sl_node *n, uint64_t k)
 		node_maybe_free(n);
 }
 
-int sl_tree_path_locked(struct sl_tree *t, const struct sl_node *n, char *dst)
-{
-	size_t at = SL_PATH_MAX - 1;
-	char tmp[SL_PATH_MAX];
-
-	tmp[at] = '\0';
-	for (; n != t->root; n = n->parent) {
-		size_t len = strlen(n->name);
-
-		if (!n->linked)
-			return -ESTALE;
-		if (len + 1 > at)
-			return -ENAMETOOLONG;
-		if (tmp[at])
-			tmp[--at] = '/';
-		at -= len;
-		memcpy(tmp + at, n->name, len);
-	}
-	memcpy(dst, tmp + at, SL_PATH_MAX - at);
-	return 0;
-}
-
-int sl_tree_join_locked(struct sl_tree *t, const struct sl_node *dir,
-			const char *name, char *dst)
-{
-	int r = sl_tree_path_locked(t, dir, dst);
-	size_t have;
-
-	if (r)
-		return r;
-	have = strlen(dst);
-	if (have + 1 + strlen(name) >= SL_PATH_MAX)
-		return -ENAMETOOLONG;
-	if (have)
-		dst[have++] = '/';
-	memcpy(dst + have, name, strlen(name) + 1);
-	return 0;
-}
-
-struct sl_node *sl_tree_walk_locked(struct sl_tree *t, const char *path)
-{
-	struct sl_node *n = t->root;
-	char seg[SL_PATH_MAX];
-
-	while (n && *path) {
-		size_t len = strcspn(path, "/");
-
-		if (len >= sizeof(seg))
-			return NULL;
-		memcpy(seg, path, len);
-		seg[len] = '\0';
-		n = n->kind == SL_NODE_DIR ?
-			sl_tree_find_locked(t, n, seg) : NULL;
-		path += len + (path[len] == '/');
-	}
-	return n;
-}
-
-struct sl_node *sl_tree_make_locked(struct sl_mount *m, const char *path,
-				    enum sl_node_kind kind)
-{
-	struct sl_node *n = m->tree->root;
-	char seg[SL_PATH_MAX];
-
-	while (*path) {
-		size_t len = strcspn(path, "/");
-		bool last = !path[len];
-		struct sl_node *c;
-
-		if (len >= sizeof(seg) || n->kind != SL_NODE_DIR)
-			return NULL;
-		memcpy(seg, path, len);
-		seg[len] = '\0';
-		c = sl_tree_find_locked(m->tree, n, seg);
-		if (!c && sl_tree_add_locked(m, n, seg,
-					     last ? kind : SL_NODE_DIR, &c))
-			return NULL;
-		n = c;
-		path += len + !last;
-	}
-	return n->kind == kind ? n : NULL;
-}
-
 struct sl_node *sl_tree_next_locked(struct sl_node *root, struct sl_node *n)
 {
 	if (n->kind == SL_NODE_DIR && n->child)
@@ -427,67 +346,6 @@ void sl_tree_set_size_locked(struct sl_tree *t, struct sl_node *n,
 void sl_tree_touch_locked(struct sl_node *dir)
 {
 	dir->mtime_ns = dir->ctime_ns = sl_now_ns();
-}
-
-static void to_timespec(int64_t ns, struct timespec *ts)
-{
-	ts->tv_sec = ns / 1000000000;
-	ts->tv_nsec = ns % 1000000000;
-	if (ts->tv_nsec < 0) {
-		ts->tv_nsec += 1000000000;
-		ts->tv_sec--;
-	}
-}
-
-void sl_tree_stat_locked(struct sl_tree *t, const struct sl_node *n,
-			 struct stat *st)
-{
-	memset(st, 0, sizeof(*st));
-	st->st_ino = sl_tree_ino(t, n);
-	st->st_mode = n->mode;
-	st->st_nlink = n->kind == SL_NODE_DIR ? 2 : 1;
-	st->st_uid = n->uid;
-	st->st_gid = n->gid;
-	st->st_size = (off_t)n->size;
-	st->st_blocks = (blkcnt_t)((n->size + 511) / 512);
-	st->st_blksize = 1 << 20;
-	to_timespec(n->mtime_ns, &st->st_mtim);
-	to_timespec(n->ctime_ns, &st->st_ctim);
-	st->st_atim = st->st_mtim;
-}
-
-int sl_node_set_text(char **field, const char *text)
-{
-	char *copy = NULL;
-
-	if (text && *text) {
-		copy = strdup(text);
-		if (!copy)
-			return -ENOMEM;
-	}
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
-void sl_node_row(const struct sl_node *n, const char *path,
-		 struct sl_ledger_row *r)
-{
-	bool dir = n->kind == SL_NODE_DIR;
-
-	*r = (struct sl_ledger_row){
-		.path = path,
-		.state = dir ? SL_FILE_DIR : n->u.f.state,
-		.size = n->size,
-		.mtime_ns = n->mtime_ns,
-		.mode = n->mode,
-		.uid = n->uid,
-		.gid = n->gid,
-		.has_crc32 = !dir && n->has_crc32,
-		.crc32 = dir ? 0 : n->u.f.crc32,
-		.etag = !dir && n->u.f.etag ? n->u.f.etag : "",
-		.note = !dir && n->u.f.note ? n->u.f.note : "",
-	};
 }
 
 void sl_tree_clear_locked(struct sl_tree *t)

@@ -38,7 +38,7 @@ static void make_files(struct file *f, const char *dir, uint64_t seed)
 	for (size_t i = 0; i < FILES; i++) {
 		f[i] = (struct file){ .seed = draw(&rng) << 20 | i };
 		snprintf(f[i].key, sizeof(f[i].key),
-			 "%snode%zu/ks/t-%02zu/snapshots/m=1/nb-%zu-big-Data.db",
+			 "%snode%zu/ks/t-%zu/snapshots/m=1/nb-%zu-big-Data.db",
 			 dir, i % 3, i % 7, i);
 		f[i].size = i < 2 ? i : draw(&rng) % (SMALL_MAX + 1);
 	}

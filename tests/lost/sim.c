@@ -140,7 +140,8 @@ char *rig_ask(struct rig *r, const char *method, const char *path,
 	ssize_t n;
 
 	sl_buf_printf(&b, "%s %s HTTP/1.0\r\nHost: 127.0.0.1\r\n"
-		      "Authorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n%s",
+		      "Authorization: Bearer %s\r\n"
+		      "Content-Length: %zu\r\n\r\n%s",
 		      method, path, r->token, strlen(body), body);
 	if (fd < 0 || sl_buf_error(&b) || send_all(fd, b.data, b.len))
 		return NULL;
@@ -234,8 +235,9 @@ static int begin_migration(struct rig *r)
 	}
 	CHECK(r->bucket_url, "the migration does not take files");
 	/* "s3://BUCKET/MIGRATION/sstables/" */
-	if (asprintf(&r->objects, "%s/sim/buckets/ds-mig-%s/objects/%s/sstables",
-		     r->dir, r->db, r->migration) < 0)
+	if (asprintf(&r->objects,
+		     "%s/sim/buckets/ds-mig-%s/objects/%s/sstables", r->dir,
+		     r->db, r->migration) < 0)
 		abort();
 	return 0;
 }
