@@ -104,7 +104,7 @@ SANITIZE := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 # Not abspath, which would split a path with a blank in it.
 export SL_BUILD = $(if $(filter /%,$(O)),$(O),$(CURDIR)/$(O))
 
-check: check-unit check-conformance check-bats ## what a change must pass
+check: check-unit check-conformance check-lost check-bats ## what a change must pass
 
 check-unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)unit $(LOGS) $(UNIT)
@@ -120,6 +120,10 @@ check-conformance: conformance $(O)/astra-sim ## every backend, one suite
 	$(Q)$(TAP_RUN) $(LABEL)conformance $(LOGS) \
 		-c 'sh tests/conformance/run.sh' -a '$(O)/astra-sim' \
 		$(O)/tests/conformance
+
+check-lost: $(O)/tests/lost $(O)/astra-sim ## lost answers and other faults
+	$(Q)$(TAP_RUN) $(LABEL)lost $(LOGS) \
+		-c 'sh tests/conformance/lost.sh' $(O)
 
 BATS := $(wildcard tests/bats/*.bats)
 check-bats: all man conformance ## end to end, with real mounts
@@ -202,7 +206,7 @@ clean: ## remove build/
 	rm -rf build
 
 .PHONY: all unit conformance check check-unit check-threaded \
-	check-conformance check-bats check-smoke check-asan \
+	check-conformance check-lost check-bats check-smoke check-asan \
 	check-tsan check-headers lint fuzz fuzz-run nightly man install \
 	uninstall dist help clean
 .PRECIOUS: $(O)/obj/%.o

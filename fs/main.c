@@ -27,6 +27,7 @@
 #include "log.h"
 #include "mount/control.h"
 #include "mount/mount.h"
+#include "mountinfo.h"
 #include "options.h"
 
 enum {
@@ -64,39 +65,13 @@ static int protect(const struct sl_options *o, struct sl_error *e)
 	return 0;
 }
 
-/* Undoes the octal escapes of mountinfo in place. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++, to++) {
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*to = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
-				     (s[3] - '0'));
-			s += 3;
-		} else {
-			*to = *s;
-		}
-	}
-	*to = '\0';
-}
-
 /* Is a line of mountinfo a FUSE mount exactly at 'path'? */
 static bool line_is_mount(char *line, const char *path)
 {
-	char *dash = strstr(line, " - ");
-	char *save = NULL, *field;
+	char *point, *type;
 
-	if (!dash || strncmp(dash + 3, "fuse", 4))
-		return false;
-	*dash = '\0';
-	field = strtok_r(line, " ", &save);
-	for (int i = 0; field && i < 4; i++)
-		field = strtok_r(NULL, " ", &save);
-	if (!field)
-		return false;
-	unescape(field);
-	return !strcmp(field, path);
+	return sl_mountinfo_split(line, &point, &type) &&
+	       !strncmp(type, "fuse", 4) && !strcmp(point, path);
 }
 
 static bool is_fuse_mount(const char *path)

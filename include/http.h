@@ -76,6 +76,12 @@ struct sl_http_response {
 bool sl_http_header(const struct sl_http_response *r, const char *name,
 		    char *dst, size_t size);
 
+/*
+ * A failure before any answer that no repetition mends: an untrusted
+ * certificate, a CA file that cannot be read, a malformed URL.
+ */
+bool sl_http_hopeless(const struct sl_http_response *r);
+
 enum sl_verdict {
 	SL_V_OK,
 	SL_V_RETRY,	   /* transient: again with back-off */

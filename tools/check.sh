@@ -112,6 +112,7 @@ if ! make -j"$jobs" all man >"$sums/build" 2>&1 </dev/null; then
 fi
 suite unit check-unit
 suite conformance check-conformance
+suite lost check-lost
 suite bats check-bats
 suite lint lint
 suite headers check-headers

@@ -85,19 +85,11 @@ struct whole {
 static int append_part(struct sl_file_job *j, int dir, int to,
 		       const struct sl_part *part, struct whole *whole)
 {
-	char name[SL_FILE_PART_NAME];
 	struct sl_object obj;
-	struct stat st;
-	SL_CLEANUP(fd) int fd = -1;
-	int err;
+	SL_CLEANUP(fd) int fd = sl_file_open_part(j, dir, part->number, &obj);
 
-	sl_file_part_name(name, part->number);
-	fd = sl_file_open_at(dir, name, &st);
 	if (fd < 0)
-		return fd == -ENOENT ? -ESTALE : fd;
-	err = sl_file_describe(j, fd, true, &obj);
-	if (err)
-		return err;
+		return fd;
 	if (obj.size != part->size || obj.crc32 != part->crc32 ||
 	    strcmp(obj.etag, part->etag) != 0)
 		return sl_error_set(&j->op->error, EBADMSG,

@@ -143,6 +143,9 @@ int sl_file_upload_dir(struct sl_file_job *j);
 /* "p00042" */
 #define SL_FILE_PART_NAME 12
 void sl_file_part_name(char dst[SL_FILE_PART_NAME], uint32_t number);
+/* A descriptor, and what the part is; -ESTALE when it is not there. */
+int sl_file_open_part(struct sl_file_job *j, int dir, uint32_t number,
+		      struct sl_object *obj);
 /* Takes the upload out of sight, then deletes it. */
 int sl_file_upload_drop(struct sl_file *f, const char *id);
 

@@ -225,22 +225,35 @@ static int note_part(void *arg, const char *name)
 	return 0;
 }
 
-static int report_part(struct sl_file_job *j, int dir, uint32_t number)
+int sl_file_open_part(struct sl_file_job *j, int dir, uint32_t number,
+		      struct sl_object *obj)
 {
 	char name[SL_FILE_PART_NAME];
-	struct sl_part part = { .number = number };
-	struct sl_object obj;
 	struct stat st;
 	SL_CLEANUP(fd) int fd = -1;
-	int err;
+	int err, ret;
 
 	sl_file_part_name(name, number);
 	fd = sl_file_open_at(dir, name, &st);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
-	err = sl_file_describe(j, fd, true, &obj);
+	err = sl_file_describe(j, fd, true, obj);
 	if (err)
 		return err;
+	ret = fd;
+	fd = -1;
+	return ret;
+}
+
+static int report_part(struct sl_file_job *j, int dir, uint32_t number)
+{
+	struct sl_part part = { .number = number };
+	struct sl_object obj;
+	SL_CLEANUP(fd) int fd = sl_file_open_part(j, dir, number, &obj);
+	int err;
+
+	if (fd < 0)
+		return fd;
 	part.size = obj.size;
 	part.crc32 = obj.crc32;
 	memcpy(part.etag, obj.etag, sizeof(part.etag));

@@ -332,7 +332,7 @@ static void set_connection(struct sl_attempt *a, const struct sl_http *h,
 		set_ptr(a, CURLOPT_CAINFO, h->ca.file, ret);
 	if (h->ca.dir)
 		set_ptr(a, CURLOPT_CAPATH, h->ca.dir, ret);
-	set_long(a, CURLOPT_FRESH_CONNECT, 
+	set_long(a, CURLOPT_FRESH_CONNECT,
 		 !a->call->idempotent || a->req.fresh, ret);
 }
 

@@ -260,9 +260,9 @@ void sl_call_take_up(struct sl_io *io, struct sl_call *c, int cred_err)
 	if (cred_err) {
 		if (c->user->error.errnum)
 			sl_error_prefix(&c->user->error, "%s",
-					cred_err == -EROFS ?
-					"the migration takes no files any more" :
-					"credentials were not renewed");
+				cred_err == -EROFS ?
+				"the migration takes no files any more" :
+				"credentials were not renewed");
 		else
 			sl_error_set(&c->user->error, -cred_err,
 				     "there are no valid credentials");

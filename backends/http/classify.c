@@ -159,6 +159,12 @@ static struct sl_classified classify_transport(int curl_code)
 	return other;
 }
 
+bool sl_http_hopeless(const struct sl_http_response *r)
+{
+	return r->curl_code &&
+	       classify_transport(r->curl_code).verdict == SL_V_FATAL;
+}
+
 struct sl_classified sl_classify(const struct sl_classify_in *in)
 {
 	static const struct sl_classified nonsense =

@@ -91,7 +91,16 @@ bool sl_s3_region_valid(const char *region)
 	return n && n < 64 && !region[n];
 }
 
-static enum sl_cred_age age_of(struct sl_s3_task *t, const struct sl_cred *cred)
+/* An answer to HEAD gives no reason; expired credentials are a bare 400. */
+static bool may_be_expired(const struct sl_s3_task *t,
+			   const struct sl_http_response *r)
+{
+	return r->status == 400 && strcmp(t->step->method, "HEAD") == 0;
+}
+
+static enum sl_cred_age age_of(struct sl_s3_task *t,
+			       const struct sl_http_response *r,
+			       const struct sl_cred *cred)
 {
 	struct sl_s3 *s = t->s3;
 	int64_t now = sl_s3_server_now(s);
@@ -103,6 +112,8 @@ static enum sl_cred_age age_of(struct sl_s3_task *t, const struct sl_cred *cred)
 		return SL_AGE_OLD;
 	if (t->call.refreshes > 0)
 		return SL_AGE_FRESH;
+	if (may_be_expired(t, r))
+		return SL_AGE_UNKNOWN;
 	SL_LOCK_SCOPE(&s->lock);
 	/* A refused write may mean a closed migration: ask the service. */
 	if (!writes && s->accepted_generation == cred->generation &&
@@ -204,7 +215,7 @@ enum sl_verdict sl_s3_judge(struct sl_http_call *call,
 		.curl_code = r->curl_code,
 		.status = r->status,
 		.code = d.code,
-		.age = age_of(t, cred),
+		.age = age_of(t, r, cred),
 		.truncated = r->truncated,
 	};
 

@@ -113,7 +113,7 @@ static int get_key(struct sl_sigv4_key *k, const struct sl_sigv4 *s,
 	if (strlen(s->region) >= sizeof(k->region))
 		return -EINVAL;
 	memcpy(k->day, day, sizeof(k->day));
-	strcpy(k->region, s->region);
+	memcpy(k->region, s->region, strlen(s->region) + 1);
 	memcpy(k->secret_hash, hash, sizeof(hash));
 	err = derive(k, s);
 	k->valid = !err;

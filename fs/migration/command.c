@@ -84,7 +84,8 @@ static void finish_locked(struct sl_migration *m, const struct sl_error *e)
 
 /* The migration of 's' (taken) is this mount's from now on. */
 static void install_locked(struct sl_migration *m,
-			   struct sl_migration_status *s, int64_t now) SL_REQUIRES(m->lock)
+			   struct sl_migration_status *s, int64_t now)
+	SL_REQUIRES(m->lock)
 {
 	struct mig_cmd *k = &m->cmd;
 	const char *verb = k->c == SL_CMD_NEW ? "started" : "joined";
@@ -117,7 +118,8 @@ static void launched_locked(struct sl_migration *m, int64_t now)
 }
 
 static void succeeded_locked(struct sl_migration *m,
-			     struct sl_migration_status *s, int64_t now) SL_REQUIRES(m->lock)
+			     struct sl_migration_status *s, int64_t now)
+	SL_REQUIRES(m->lock)
 {
 	struct mig_cmd *k = &m->cmd;
 	struct sl_error e = { 0 };
@@ -247,7 +249,8 @@ int64_t sl_mig_cmd_due_locked(const struct sl_migration *m)
 
 /* Is 'arg' what this command takes? */
 static int check_arg_locked(const struct sl_migration *m, enum sl_command c,
-			    const char *arg, struct sl_error *e) SL_REQUIRES(m->lock)
+			    const char *arg, struct sl_error *e)
+	SL_REQUIRES(m->lock)
 {
 	char shown[SL_WORD_SIZE];
 	int64_t ms;
@@ -269,7 +272,8 @@ static int check_arg_locked(const struct sl_migration *m, enum sl_command c,
 }
 
 static int check_state_locked(const struct sl_migration *m, enum sl_command c,
-			      const char *arg, struct sl_error *e) SL_REQUIRES(m->lock)
+			      const char *arg, struct sl_error *e)
+	SL_REQUIRES(m->lock)
 {
 	const char *why = "";
 	int r;
@@ -295,7 +299,8 @@ static int check_state_locked(const struct sl_migration *m, enum sl_command c,
 }
 
 static void put_down_locked(struct sl_migration *m, enum sl_command c,
-			    const char *arg, struct sl_wait *w) SL_REQUIRES(m->lock)
+			    const char *arg, struct sl_wait *w)
+	SL_REQUIRES(m->lock)
 {
 	struct mig_cmd *k = &m->cmd;
 	const char *id = c == SL_CMD_JOIN ? arg : m->id;

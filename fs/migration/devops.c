@@ -225,7 +225,7 @@ static enum sl_verdict judge_transport(struct sl_devops_call *c,
 	sl_error_clear(&c->http.error);
 	sl_error_set(&c->http.error, ETIMEDOUT,
 		     "cannot reach the DevOps API: %s", r->curl_text);
-	return SL_V_RETRY;
+	return sl_http_hopeless(r) ? SL_V_FATAL : SL_V_RETRY;
 }
 
 static int64_t retry_after(const struct sl_http_response *r)

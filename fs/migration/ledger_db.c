@@ -169,8 +169,9 @@ static int query_int(struct sl_ledger_db *db, const char *sql, int absent,
 
 static void rollback(struct sl_ledger_db *db)
 {
-	/* Some errors have rolled back already; nothing else can be done. */
+	/* Some errors have rolled back already. */
 	if (!sqlite3_get_autocommit(db->h))
+		/* If this fails too, nothing else can be done. */
 		(void)sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
 }
 
@@ -338,8 +339,9 @@ static int run_op(struct sl_ledger_db *db, const struct sl_ledger_op *op)
 			     sqlite3_bind_int64(s, strs + i + 1, op->num[i]);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
-	/* Repeats the result of step; the bindings only point. */
+	/* Repeats the result of step. */
 	(void)sqlite3_reset(s);
+	/* The bindings only point; this always answers SQLITE_OK. */
 	(void)sqlite3_clear_bindings(s);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

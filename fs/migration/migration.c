@@ -102,7 +102,8 @@ void sl_migration_free(struct sl_migration *m)
 }
 
 static const char *cred_state_locked(struct sl_migration *m, int64_t now,
-				     int64_t expires, bool present) SL_REQUIRES(m->lock)
+				     int64_t expires, bool present)
+	SL_REQUIRES(m->lock)
 {
 	int err;
 

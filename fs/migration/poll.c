@@ -91,7 +91,8 @@ void sl_mig_poll_start_locked(struct sl_migration *m, int64_t now)
 }
 
 static void take_clock_locked(struct sl_migration *m,
-			      const struct sl_migration_status *s, int64_t now) SL_REQUIRES(m->lock)
+			      const struct sl_migration_status *s, int64_t now)
+	SL_REQUIRES(m->lock)
 {
 	if (s->server_ms <= 0)
 		return;
@@ -115,7 +116,8 @@ static void end_refused_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
 
 static void take_creds_locked(struct sl_migration *m,
 			      const struct sl_migration_status *s,
-			      bool for_refusal, int64_t now) SL_REQUIRES(m->lock)
+			      bool for_refusal, int64_t now)
+	SL_REQUIRES(m->lock)
 {
 	enum sl_cred_taken t;
 

@@ -325,3 +325,20 @@ int sl_list_ensure(struct sl_mount *m, struct sl_node *dir, bool fresh,
 		listing_free(l);
 	return r;
 }
+
+bool sl_list_forget(struct sl_mount *m, struct sl_node *dir,
+		    struct sl_list_wait *w)
+{
+	struct sl_list_wait **at;
+
+	SL_LOCK_SCOPE(&m->tree->mu);
+	if (dir->kind != SL_NODE_DIR)
+		return false;
+	at = &dir->u.d.waits;
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = w->next;
+	return true;
+}

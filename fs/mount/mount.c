@@ -13,7 +13,7 @@
 #include "mount/tree.h"
 
 /* How long mounting waits for the first word of the DevOps API. */
-#define FIRST_STATUS_MS 15000
+#define FIRST_STATUS_MS 6000
 
 struct sl_store *sl_mount_store(struct sl_mount *m, struct sl_error *e)
 {
@@ -261,7 +261,8 @@ int sl_mount_new(const struct sl_options *opt, struct sl_mount **ret,
 static struct sl_file *any_open(struct sl_tree *t)
 {
 	SL_LOCK_SCOPE(&t->mu);
-	for (struct sl_node *n = t->root; n; n = sl_tree_next_locked(t->root, n)) {
+	for (struct sl_node *n = t->root; n;
+	     n = sl_tree_next_locked(t->root, n)) {
 		if (n->kind == SL_NODE_FILE && n->u.f.open)
 			return sl_file_ref(n->u.f.open);
 	}
@@ -422,29 +423,63 @@ static bool has_rows_locked(struct sl_node *dir)
 	return false;
 }
 
-int sl_mount_own_nodes(struct sl_mount *m, char ***ret, int *ret_count)
+static int add_name(char ***names, int *count, const char *name)
+{
+	char **more;
+
+	for (int i = 0; i < *count; i++) {
+		if (!strcmp((*names)[i], name))
+			return 0;
+	}
+	more = reallocarray(*names, (size_t)*count + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	*names = more;
+	more[*count] = strdup(name);
+	if (!more[*count])
+		return -ENOMEM;
+	(*count)++;
+	return 0;
+}
+
+static int add_written(struct sl_mount *m, char ***names, int *count)
 {
 	struct sl_tree *t = m->tree;
-	char **names = NULL;
-	int count = 0;
+	int r = 0;
 
 	SL_LOCK_SCOPE(&t->mu);
-	for (struct sl_node *n = t->root->child; n; n = n->next) {
-		char **more;
+	for (struct sl_node *n = t->root->child; n && !r; n = n->next) {
+		if (n->kind == SL_NODE_DIR && sl_mount_owns(m, n->name) &&
+		    has_rows_locked(n))
+			r = add_name(names, count, n->name);
+	}
+	return r;
+}
 
-		if (n->kind != SL_NODE_DIR || !sl_mount_owns(m, n->name) ||
-		    !has_rows_locked(n))
-			continue;
-		more = reallocarray(names, (size_t)count + 1, sizeof(*more));
-		if (more)
-			names = more;
-		if (!more || !(names[count] = strdup(n->name))) {
-			while (count)
-				free(names[--count]);
-			free(names);
-			return -ENOMEM;
-		}
-		count++;
+/* A run that was killed may have sent files before it wrote a row. */
+static int add_unclean(struct sl_mount *m, char ***names, int *count)
+{
+	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(m, NULL);
+	int r = 0;
+
+	for (int i = 0; s && s->unclean && i < m->opt->node_count && !r; i++)
+		r = add_name(names, count, m->opt->nodes[i]);
+	return r;
+}
+
+int sl_mount_own_nodes(struct sl_mount *m, char ***ret, int *ret_count)
+{
+	char **names = NULL;
+	int count = 0;
+	int r = add_written(m, &names, &count);
+
+	if (!r)
+		r = add_unclean(m, &names, &count);
+	if (r) {
+		while (count)
+			free(names[--count]);
+		free(names);
+		return r;
 	}
 	*ret = names;
 	*ret_count = count;

@@ -143,8 +143,23 @@ void sl_park_result(struct sl_park *p, int r)
 	park_unref(p);
 }
 
+static void answer_list_interrupted(struct sl_control_work *work)
+{
+	answer(sl_container_of(work, struct sl_park, work), -EINTR);
+}
+
+/* The request's lock is held here, so the answer comes from the worker. */
+static void list_interrupt(struct sl_park *p)
+{
+	if (sl_list_forget(p->m, p->listed, &p->lw))
+		sl_control_push(p->m->controls, &p->work);
+}
+
 void sl_park_list(struct sl_park *p, struct sl_node *dir, bool fresh)
 {
+	p->listed = dir;
+	p->work.run = answer_list_interrupted;
+	p->interrupt = list_interrupt;
 	sl_park_result(p, sl_list_ensure(p->m, dir, fresh, &p->lw));
 }
 

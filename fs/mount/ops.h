@@ -36,6 +36,8 @@ enum sl_park_stage {
 struct sl_park {
 	struct sl_wait w;
 	struct sl_list_wait lw;
+	struct sl_control_work work; /* answers an interrupted listing */
+	struct sl_node *listed;	/* borrowed: the directory of 'lw' */
 	fuse_req_t req;
 	struct sl_mount *m;
 	struct sl_file *file;	/* a reference or NULL */

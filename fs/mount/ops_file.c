@@ -229,11 +229,17 @@ void sl_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 					fuse_req_ctx(req)->pid, &p->w));
 }
 
+/*
+ * Many a program (dd, Python) takes EINTR from close(2) as "closed, go on" and
+ * ends with 0. A file that is not committed must not look like that.
+ */
 static void flush_finish(struct sl_park *p, int err)
 {
 	int r = sl_file_adopt(p->file);
 
-	sl_reply_error(p->req, r ? r : err, NULL);
+	if (!r)
+		r = err;
+	sl_reply_error(p->req, r == -EINTR ? -EIO : r, NULL);
 }
 
 void sl_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -196,5 +196,8 @@ struct sl_list_wait {
  */
 int sl_list_ensure(struct sl_mount *m, struct sl_node *dir, bool fresh,
 		   struct sl_list_wait *w) SL_MUST_CHECK;
+/* true: w is out of the queue and ready() will not come. */
+bool sl_list_forget(struct sl_mount *m, struct sl_node *dir,
+		    struct sl_list_wait *w);
 
 #endif

@@ -316,6 +316,12 @@ static const struct kase cases[] = {
 	  "match=s3.part after=1 count=1 do=expire" },
 	{ "expired-complete", CALM, renewed,
 	  "match=s3.complete count=1 do=expire" },
+	{ "lost-and-expired-put", CALM, goes_up,
+	  "match=s3.put count=1 do=cut-after\n"
+	  "match=s3.head key=file-70001 count=1 do=expire" },
+	{ "lost-and-expired-complete", CALM, goes_up,
+	  "match=s3.complete count=1 do=cut-after\n"
+	  "match=s3.head key=file-1258 count=1 do=expire" },
 	{ "expired-for-good", { PATIENT_MS, SIM_REGION, true }, not_renewed,
 	  "match=s3.put count=1 do=expire" },
 };

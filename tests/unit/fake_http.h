@@ -249,6 +249,12 @@ void sl_http_cancel(struct sl_http *h, struct sl_http_call *c)
 	sl_cond_broadcast(&fake.cond);
 }
 
+/* 60: CURLE_PEER_FAILED_VERIFICATION */
+bool sl_http_hopeless(const struct sl_http_response *r)
+{
+	return r->curl_code == 60;
+}
+
 bool sl_http_header(const struct sl_http_response *r, const char *name,
 		    char *dst, size_t size)
 {

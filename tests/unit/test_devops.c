@@ -95,6 +95,7 @@ static void run_on(const char *url, struct sl_devops_call *c, bool cancel)
 	sl_cond_release(&w.cond);
 	sl_mutex_release(&w.lock);
 	sl_devops_free(d);
+	c->arg = NULL;
 }
 
 static void run(struct sl_devops_call *c)
@@ -173,14 +174,39 @@ static void test_inputs_checked_before_any_request(void **state)
 
 #define ERRORS(id, m) "{\"errors\":[{\"ID\":" id ",\"message\":\"" m "\"}]}"
 
-static void test_hostile_answers(void **state)
+struct answer_row {
+	int status;
+	const char *body, *headers;
+	int err;
+	const char *text, *code;
+};
+
+/* Asks for the status, is answered as 'row' says, and must fail so. */
+static void answered_by(const struct answer_row *row)
 {
-	static const struct {
-		int status;
-		const char *body, *headers;
-		int err;
-		const char *text, *code;
-	} rows[] = {
+	struct sl_devops_call c = { .verb = SL_API_STATUS,
+				    .migration_id = ID };
+
+	script_next = 0;
+	script[0] = (struct fake_answer){ .status = row->status,
+					  .body = row->body,
+					  .headers = row->headers };
+	run(&c);
+	assert_int_equal(c.err, row->err);
+	assert_int_equal(c.error.errnum, -row->err);
+	assert_int_equal(c.error.http_status, row->status);
+	assert_non_null(strstr(c.error.text, row->text));
+	assert_string_equal(c.error.code, row->code);
+	assert_null(strstr(c.error.text, "abcdefgh"));
+	assert_null(c.status);
+	if (row->headers)
+		assert_int_equal(c.http.retry_after_ms, 7000);
+}
+
+/* Refusals, in every wording that was met or can be thought of. */
+static void test_hostile_refusals(void **state)
+{
+	static const struct answer_row rows[] = {
 		{ 301, "<a href=\"/v2/databases/migrations/\">Moved "
 		       "Permanently</a>.\n\n", NULL, -EPROTO, "redirect", "" },
 		{ 302, "", NULL, -EPROTO, "redirect", "" },
@@ -206,6 +232,17 @@ static void test_hostile_answers(void **state)
 		{ 503, "", "retry-after: 7\n", -ETIMEDOUT, "trouble", "" },
 		{ 429, "", NULL, -EAGAIN, "slow down", "" },
 		{ 0, "", NULL, -EPROTO, "no sense", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++)
+		answered_by(&rows[i]);
+}
+
+/* Good statuses over nonsense, and answers that repeat the token. */
+static void test_hostile_bodies(void **state)
+{
+	static const struct answer_row rows[] = {
 		{ 200, "<html>login here</html>", NULL, -EPROTO,
 		  "login here", "" },
 		{ 200, "", NULL, -EPROTO, "no JSON", "" },
@@ -224,25 +261,8 @@ static void test_hostile_answers(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-		struct sl_devops_call c = { .verb = SL_API_STATUS,
-					    .migration_id = ID };
-
-		script_next = 0;
-		script[0] = (struct fake_answer){ .status = rows[i].status,
-						  .body = rows[i].body,
-						  .headers = rows[i].headers };
-		run(&c);
-		assert_int_equal(c.err, rows[i].err);
-		assert_int_equal(c.error.errnum, -rows[i].err);
-		assert_int_equal(c.error.http_status, rows[i].status);
-		assert_non_null(strstr(c.error.text, rows[i].text));
-		assert_string_equal(c.error.code, rows[i].code);
-		assert_null(strstr(c.error.text, "abcdefgh"));
-		assert_null(c.status);
-		if (rows[i].headers)
-			assert_int_equal(c.http.retry_after_ms, 7000);
-	}
+	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++)
+		answered_by(&rows[i]);
 }
 
 static void test_oversized(void **state)
@@ -430,7 +450,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_requests),
 		T(test_inputs_checked_before_any_request),
-		T(test_hostile_answers),
+		T(test_hostile_refusals),
+		T(test_hostile_bodies),
 		T(test_oversized),
 		T(test_token_in_status),
 		T(test_lost_answers),

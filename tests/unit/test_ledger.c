@@ -1,207 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ledger on a real disk: rows come back, a kill costs nothing that was
- * promised, a full disk and damage are survived and told, and the syncs are
- * counted: fdatasync and fsync of the process are replaced below.
+ * What the ledger keeps: rows come back, a kill costs nothing that was
+ * promised, and a database that is not ours or not whole is told.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
-#include <sqlite3.h>
 
-#include "cleanup.h"
-#include "lock.h"
-#include "migration/ledger.h"
-
-static atomic_int syncs;
-static atomic_bool disk_full;
-
-int fdatasync(int fd) __attribute__((visibility("default")));
-int fdatasync(int fd)
-{
-	atomic_fetch_add(&syncs, 1);
-	return (int)syscall(SYS_fdatasync, fd);
-}
-
-int fsync(int fd) __attribute__((visibility("default")));
-int fsync(int fd)
-{
-	atomic_fetch_add(&syncs, 1);
-	return (int)syscall(SYS_fsync, fd);
-}
-
-static ssize_t limited_pwrite(int fd, const void *p, size_t n, off_t at)
-{
-	if (atomic_load(&disk_full)) {
-		errno = ENOSPC;
-		return -1;
-	}
-	return pwrite(fd, p, n, at);
-}
-
-static void replace_pwrite(void)
-{
-	sqlite3_vfs *v = sqlite3_vfs_find(NULL);
-
-	assert_int_equal(v->xSetSystemCall(v, "pwrite",
-			 (sqlite3_syscall_ptr)limited_pwrite), SQLITE_OK);
-	/* Absent where off_t has 64 bits anyway. */
-	v->xSetSystemCall(v, "pwrite64", (sqlite3_syscall_ptr)limited_pwrite);
-}
-
-/* A wait that a test can stand on. */
-struct parked {
-	struct sl_wait w;
-	struct sl_mutex lock;
-	struct sl_cond cond;
-	bool done;
-	int err;
-};
-
-static void parked_done(struct sl_wait *w, int err)
-{
-	struct parked *p = sl_container_of(w, struct parked, w);
-
-	SL_LOCK_SCOPE(&p->lock);
-	p->err = err;
-	p->done = true;
-	sl_cond_signal(&p->cond);
-}
-
-static void parked_init(struct parked *p)
-{
-	memset(p, 0, sizeof(*p));
-	p->w.done = parked_done;
-	sl_mutex_init(&p->lock);
-	sl_cond_init(&p->cond);
-}
-
-static int parked_wait(struct parked *p)
-{
-	sl_mutex_lock(&p->lock);
-	while (!p->done)
-		sl_cond_wait(&p->cond, &p->lock);
-	sl_mutex_unlock(&p->lock);
-	sl_cond_release(&p->cond);
-	sl_mutex_release(&p->lock);
-	return p->err;
-}
-
-static int barrier(struct sl_ledger *l)
-{
-	struct parked p;
-
-	parked_init(&p);
-	assert_int_equal(sl_ledger_barrier(l, &p.w), SL_PARKED);
-	return parked_wait(&p);
-}
-
-static int begin(struct sl_ledger *l, const char *key, const char *id)
-{
-	struct parked p;
-
-	parked_init(&p);
-	assert_int_equal(sl_ledger_upload_begin(l, key, id, &p.w), SL_PARKED);
-	return parked_wait(&p);
-}
-
-static char dir[64], path[128];
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/sl-ledger.XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof(path), "%s/db/mig/node1.db", dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char cmd[128];
-
-	(void)state;
-	atomic_store(&disk_full, false);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd);
-}
-
-static struct sl_ledger *open_ok(bool unclean)
-{
-	struct sl_ledger *l = NULL;
-	struct sl_error e = { 0 };
-	bool u = !unclean;
-
-	if (sl_ledger_open(path, &l, &u, &e))
-		fail_msg("%s", e.text);
-	assert_int_equal(u, unclean);
-	return l;
-}
-
-static void close_ok(struct sl_ledger *l)
-{
-	struct sl_error e = { 0 };
-
-	if (sl_ledger_close(l, true, &e))
-		fail_msg("%s", e.text);
-}
-
-static struct sl_ledger_row row(const char *p, uint64_t size)
-{
-	return (struct sl_ledger_row){
-		.path = p, .state = SL_FILE_COMMITTED, .size = size,
-		.mtime_ns = -5, .mode = S_IFREG | 0640, .uid = 4294967295u,
-		.gid = 7, .has_crc32 = true, .crc32 = 0xfedcba98u,
-		.etag = "\"abc\"", .note = "",
-	};
-}
-
-struct seen {
-	size_t n;
-	char last[256];
-	uint64_t bytes;
-	struct sl_ledger_row r; /* scalars only */
-	char note[256];
-	int stop_at;
-};
-
-static int see(void *arg, const struct sl_ledger_row *r)
-{
-	struct seen *s = arg;
-
-	if (s->stop_at && (int)s->n == s->stop_at)
-		return -ECANCELED;
-	assert_true(strcmp(s->last, r->path) < 0);
-	snprintf(s->last, sizeof(s->last), "%s", r->path);
-	snprintf(s->note, sizeof(s->note), "%s", r->note);
-	s->r = *r;
-	s->bytes += r->size;
-	s->n++;
-	return 0;
-}
-
-static struct seen load(struct sl_ledger *l)
-{
-	struct seen s = { 0 };
-	struct sl_error e = { 0 };
-
-	if (sl_ledger_load(l, see, &s, &e))
-		fail_msg("%s", e.text);
-	return s;
-}
+#include "ledger_rig.h"
 
 static void test_rows(void **state)
 {
@@ -315,20 +121,6 @@ static void test_meta(void **state)
 	close_ok(l);
 }
 
-static int query(const char *sql)
-{
-	sqlite3 *h = NULL;
-	sqlite3_stmt *s = NULL;
-	int v;
-
-	assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(h, sql, -1, &s, NULL), SQLITE_OK);
-	v = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int(s, 0) : -1;
-	sqlite3_finalize(s);
-	assert_int_equal(sqlite3_close(h), SQLITE_OK);
-	return v;
-}
-
 static void test_events_are_capped(void **state)
 {
 	struct sl_ledger *l = open_ok(false);
@@ -419,162 +211,6 @@ static void test_kill(void **state)
 	assert_int_equal(sl_ledger_uploads(l, count_upload, got, NULL), 0);
 	assert_string_equal(got, "n/b=id9;");
 	close_ok(l);
-}
-
-static void test_syncs(void **state)
-{
-	struct sl_ledger *l = open_ok(false);
-	struct parked p[1000];
-	char name[1000][24];
-	int before;
-
-	(void)state;
-	/* Rows alone sync only at checkpoints. */
-	before = atomic_load(&syncs);
-	for (int i = 0; i < 1000; i++) {
-		struct sl_ledger_row r;
-
-		snprintf(name[i], sizeof(name[i]), "n/%d", i);
-		r = row(name[i], 1);
-		assert_int_equal(sl_ledger_put(l, &r), 0);
-	}
-	assert_int_equal(barrier(l), 0);
-	assert_in_range(atomic_load(&syncs) - before, 1, 20);
-
-	/* Uploads that begin together share their syncs. */
-	before = atomic_load(&syncs);
-	for (int i = 0; i < 1000; i++) {
-		parked_init(&p[i]);
-		assert_int_equal(sl_ledger_upload_begin(l, name[i], name[i],
-							&p[i].w), SL_PARKED);
-	}
-	for (int i = 0; i < 1000; i++)
-		assert_int_equal(parked_wait(&p[i]), 0);
-	assert_in_range(atomic_load(&syncs) - before, 1, 20);
-
-	/* Each promise has its own sync, also one without any change. */
-	before = atomic_load(&syncs);
-	assert_int_equal(begin(l, "n/z", "z"), 0);
-	assert_true(atomic_load(&syncs) > before);
-	before = atomic_load(&syncs);
-	assert_int_equal(barrier(l), 0);
-	assert_true(atomic_load(&syncs) > before);
-	close_ok(l);
-}
-
-static void test_disk_full(void **state)
-{
-	struct sl_ledger *l = open_ok(false);
-	struct sl_ledger_row r = row("n/a", 1);
-	struct sl_error e = { 0 };
-
-	(void)state;
-	assert_int_equal(sl_ledger_error(l, &e), 0);
-	assert_int_equal(barrier(l), 0);
-	atomic_store(&disk_full, true);
-	assert_int_equal(sl_ledger_put(l, &r), 0);
-	assert_int_equal(begin(l, "n/b", "id1"), -ENOSPC);
-	assert_int_equal(sl_ledger_error(l, &e), -ENOSPC);
-	assert_non_null(strstr(e.text, "make room"));
-	atomic_store(&disk_full, false);
-	/* What could not be written is not lost, in order. */
-	assert_int_equal(barrier(l), 0);
-	assert_int_equal(load(l).n, 1);
-	/* The error is remembered. */
-	assert_int_equal(sl_ledger_error(l, NULL), -ENOSPC);
-	atomic_store(&disk_full, true);
-	assert_int_equal(sl_ledger_put(l, &r), 0);
-	assert_int_equal(sl_ledger_close(l, true, &e), -ENOSPC);
-	atomic_store(&disk_full, false);
-	close_ok(open_ok(true));
-}
-
-/* More than one batch behind a full disk: nobody waits for room on it. */
-static void test_full_queue(void **state)
-{
-	enum { N = 5000, NOTE = 1 << 20 };
-	struct sl_ledger *l = open_ok(false);
-	struct sl_ledger_row r;
-	char *note = malloc(NOTE);
-	char name[32];
-	int err = 0, big = 0;
-
-	(void)state;
-	assert_non_null(note);
-	memset(note, 'x', NOTE);
-	note[NOTE - 1] = '\0';
-	atomic_store(&disk_full, true);
-	for (int i = 0; i < N; i++) {
-		snprintf(name, sizeof(name), "n/%d", i);
-		r = row(name, 1);
-		assert_int_equal(sl_ledger_put(l, &r), 0);
-	}
-	assert_int_equal(begin(l, "n/b", "id1"), -ENOSPC);
-	for (; !err && big < 100; big++) {
-		snprintf(name, sizeof(name), "n/big%d", big);
-		r = row(name, 1);
-		r.etag = note;
-		err = sl_ledger_put(l, &r);
-	}
-	assert_int_equal(err, -ENOSPC);
-	assert_in_range(big, 60, 65);
-	atomic_store(&disk_full, false);
-	assert_int_equal(barrier(l), 0);
-	assert_int_equal(load(l).n, N + big - 1);
-	/* With room, the queue passes any amount. */
-	for (int i = 0; i < 80; i++)
-		assert_int_equal(sl_ledger_put(l, &r), 0);
-	assert_int_equal(barrier(l), 0);
-	free(note);
-	close_ok(l);
-}
-
-static void spoil(const char *with, size_t n, off_t at)
-{
-	int fd = open(path, O_WRONLY);
-
-	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, with, n, at), (ssize_t)n);
-	close(fd);
-}
-
-static int open_fails(struct sl_error *e)
-{
-	struct sl_ledger *l = NULL;
-	bool u;
-	int r = sl_ledger_open(path, &l, &u, e);
-
-	assert_null(l);
-	return r;
-}
-
-static void test_damage(void **state)
-{
-	struct sl_ledger *l = open_ok(false);
-	struct sl_error e = { 0 };
-	char junk[4096];
-
-	(void)state;
-	for (int i = 0; i < 2000; i++) {
-		struct sl_ledger_row r;
-		char name[64];
-
-		snprintf(name, sizeof(name), "n/ks/table/file-%d", i);
-		r = row(name, 1);
-		assert_int_equal(sl_ledger_put(l, &r), 0);
-	}
-	assert_int_equal(sl_ledger_close(l, false, NULL), 0);
-	/* A page in the middle: seen since the end was unclean. */
-	memset(junk, 0x5a, sizeof(junk));
-	for (int i = 12; i < 24; i++)
-		spoil(junk, sizeof(junk), i * (off_t)sizeof(junk));
-	assert_int_equal(open_fails(&e), -EUCLEAN);
-	assert_non_null(strstr(e.text, "mv '"));
-	spoil("this is no database at all......", 32, 0);
-	assert_int_equal(open_fails(&e), -EUCLEAN);
-	/* The cure, as the text says it. */
-	assert_int_equal(unlink(path), 0);
-	close_ok(open_ok(false));
 }
 
 static void test_versions(void **state)
@@ -673,8 +309,6 @@ static void test_threads(void **state)
 	assert_int_equal(sl_ledger_close(NULL, true, NULL), 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -685,17 +319,12 @@ int main(void)
 		T(test_events_are_capped),
 		T(test_modes_and_lock),
 		T(test_kill),
-		T(test_syncs),
-		T(test_disk_full),
-		T(test_full_queue),
-		T(test_damage),
 		T(test_versions),
 		T(test_hostile_row),
 		T(test_no_place),
 		T(test_threads),
 	};
 
-	replace_pwrite();
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 
 #include "cleanup.h"
 #include "migration/lifecycle.h"
@@ -61,15 +62,16 @@ static void test_allows(void **state)
 		[SL_CMD_CLEANUP_NOW] = "I..B.RR.",
 		[SL_CMD_CLEANUP_AT] =  "I....RR.",
 	};
+	static const int answers[UCHAR_MAX + 1] = {
+		['E'] = -EEXIST, ['B'] = -EBUSY,
+		['R'] = -EROFS,	 ['I'] = -EINVAL,
+	};
 
 	(void)state;
 	for (int c = 0; c < SL_CMD__COUNT; c++) {
 		for (int l = 0; l < SL_LIFE__COUNT; l++) {
 			const char *why = NULL;
-			int want = rows[c][l] == 'E' ? -EEXIST :
-				   rows[c][l] == 'B' ? -EBUSY :
-				   rows[c][l] == 'R' ? -EROFS :
-				   rows[c][l] == 'I' ? -EINVAL : 0;
+			int want = answers[(unsigned char)rows[c][l]];
 
 			assert_int_equal(sl_life_allows((enum sl_life)l,
 							(enum sl_command)c,

@@ -91,8 +91,8 @@ static inline void j_ended(void *arg, struct sl_upload *u, const char *id)
 
 static const struct sl_journal_ops rig_journal = { j_begun, j_part, j_ended };
 
-static inline void rig_start_with(struct rig *r, uint64_t memory, int connections,
-			   uint64_t min_part)
+static inline void rig_start_with(struct rig *r, uint64_t memory,
+				  int connections, uint64_t min_part)
 {
 	struct sl_error err = { 0 };
 	struct sl_engine_config cfg = {
@@ -203,8 +203,8 @@ static inline void pattern(unsigned char *p, size_t n, unsigned seed)
 }
 
 /* Writes 'total' bytes in steps; returns their CRC. */
-static inline uint32_t write_file(struct sl_upload *u, size_t total, size_t step,
-			   unsigned seed, int *ret)
+static inline uint32_t write_file(struct sl_upload *u, size_t total,
+				  size_t step, unsigned seed, int *ret)
 {
 	unsigned char *p = malloc(step);
 	uint32_t crc = 0;

@@ -6,12 +6,22 @@
  * endpoint (/sim/...) lives on the same port; see control.c.
  */
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cloud.h"
 #include "control.h"
 #include "http.h"
+
+/* The number that 'code' is; else one of our own. */
+static int error_id(int status, const char *code)
+{
+	char *end = NULL;
+	long n = code ? strtol(code, &end, 10) : 0;
+
+	return n > 0 && n <= INT_MAX && !*end ? (int)n : 2000000 + status;
+}
 
 static void fail(struct sim_req *r, int status, const char *code,
 		 const char *text)
@@ -25,8 +35,7 @@ static void fail(struct sim_req *r, int status, const char *code,
 	o = cJSON_CreateObject();
 	e = cJSON_CreateObject();
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(o, "errors"), e);
-	cJSON_AddNumberToObject(e, "ID", code && atoi(code) ? atoi(code)
-							    : 2000000 + status);
+	cJSON_AddNumberToObject(e, "ID", error_id(status, code));
 	cJSON_AddStringToObject(e, "message",
 				text ? text : "the service is in trouble");
 	printed = cJSON_PrintUnformatted(o);

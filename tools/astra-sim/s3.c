@@ -251,7 +251,7 @@ static void begin(struct sim_req *r)
 	if (!x->op) {
 		sim_s3_fail(r, 501, "NotImplemented",
 			    "A header or query you provided implies "
-			    "functionality that is not implemented.");
+			    "functionality that is not here.");
 		return;
 	}
 	if (!allowed(r))

@@ -94,7 +94,9 @@ void sim_sink_chunked(struct sim_req *r, const char *p, size_t n);
 void sim_sink_take(struct sim_req *r, const void *p, size_t n);
 bool sim_sink_chunked_done(const struct sim_sink *k);
 
-/* Adds x-amz-checksum-* of the meta; lies when told to. */
+/* Adds x-amz-checksum-ALGO of the meta; lies when told to. */
+void sim_s3_sum_header(struct sim_req *r, const struct sim_meta *m);
+/* The same, and x-amz-checksum-type. */
 void sim_s3_sum_headers(struct sim_req *r, const struct sim_meta *m);
 const char *sim_s3_sum_shown(struct sim_req *r, const char *sum, char *tmp);
 

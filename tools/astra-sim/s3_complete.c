@@ -55,6 +55,15 @@ static void strip_quotes(const char *s, char *dst, size_t size)
 	snprintf(dst, size, "%.*s", (int)(n < size ? n : size - 1), s);
 }
 
+/* 0, which no part has, when 'text' is no number of one. */
+static int64_t part_number(const char *text)
+{
+	if (!*text || strlen(text) > 9 ||
+	    strspn(text, "0123456789") != strlen(text))
+		return 0;
+	return strtol(text, NULL, 10);
+}
+
 static void on_element(void *arg, const char *path, const char *text)
 {
 	static const char base[] = "CompleteMultipartUpload/Part";
@@ -71,9 +80,7 @@ static void on_element(void *arg, const char *path, const char *text)
 	}
 	name++;
 	if (!strcmp(name, "PartNumber"))
-		c->cur.number = strspn(text, "0123456789") == strlen(text)
-					? atoi(text)
-					: 0;
+		c->cur.number = part_number(text);
 	else if (!strcmp(name, "ETag"))
 		strip_quotes(text, c->cur.etag, sizeof(c->cur.etag));
 	else if (!strcmp(name, sim_algos[c->up.algo].xml))

@@ -229,17 +229,6 @@ void sim_s3_part_prepare(struct sim_req *r)
 	sim_upload_clear(&u);
 }
 
-static void part_sum_header(struct sim_req *r, const struct sim_meta *m)
-{
-	char name[40], tmp[80];
-
-	if (!m->algo || r->trouble.flags & SIM_F_IGNORE_CHECKSUM)
-		return;
-	snprintf(name, sizeof(name), "x-amz-checksum-%s",
-		 sim_algos[m->algo].lower);
-	sim_reply_header(r, name, "%s", sim_s3_sum_shown(r, m->sum, tmp));
-}
-
 char *sim_part_path(const char *dir, const struct sim_part *p)
 {
 	return sim_format("%s/%d.%s.part", dir, p->number, p->name);
@@ -287,7 +276,7 @@ void sim_s3_part(struct sim_req *r)
 		drop_part(dir, &old);
 	sim_reply_start(r, 200);
 	sim_reply_header(r, "ETag", "\"%s\"", k->md5);
-	part_sum_header(r, m);
+	sim_s3_sum_header(r, m);
 }
 
 bool sim_part_read(const char *dir, int number, struct sim_part *p)

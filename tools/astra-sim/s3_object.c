@@ -44,7 +44,7 @@ void sim_s3_put_prepare(struct sim_req *r)
 	if (sim_header(r, "x-amz-copy-source"))
 		sim_s3_fail(r, 501, "NotImplemented",
 			    "A header you provided implies functionality that "
-			    "is not implemented.");
+			    "is not here.");
 	else if (only_if_absent(r) && sim_store_exists(r->sim, r->s3->key))
 		sim_s3_errno(r, -EEXIST);
 	else
@@ -65,7 +65,7 @@ const char *sim_s3_sum_shown(struct sim_req *r, const char *sum, char *tmp)
 	return tmp;
 }
 
-void sim_s3_sum_headers(struct sim_req *r, const struct sim_meta *m)
+void sim_s3_sum_header(struct sim_req *r, const struct sim_meta *m)
 {
 	char name[40], tmp[80];
 
@@ -74,6 +74,13 @@ void sim_s3_sum_headers(struct sim_req *r, const struct sim_meta *m)
 	snprintf(name, sizeof(name), "x-amz-checksum-%s",
 		 sim_algos[m->algo].lower);
 	sim_reply_header(r, name, "%s", sim_s3_sum_shown(r, m->sum, tmp));
+}
+
+void sim_s3_sum_headers(struct sim_req *r, const struct sim_meta *m)
+{
+	if (!m->algo || r->trouble.flags & SIM_F_IGNORE_CHECKSUM)
+		return;
+	sim_s3_sum_header(r, m);
 	sim_reply_header(r, "x-amz-checksum-type",
 			 m->composite ? "COMPOSITE" : "FULL_OBJECT");
 }

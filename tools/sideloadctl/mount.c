@@ -54,42 +54,6 @@ static char *resolve_parent(const char *path)
 	return ret;
 }
 
-/* Undoes the octal escapes of mountinfo in place. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++, to++) {
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*to = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
-				     (s[3] - '0'));
-			s += 3;
-		} else {
-			*to = *s;
-		}
-	}
-	*to = '\0';
-}
-
-/* Cuts mount point and type out of a line of mountinfo. */
-static bool split_line(char *line, char **ret_point, char **ret_type)
-{
-	char *save = NULL, *dash = strstr(line, " - ");
-
-	if (!dash)
-		return false;
-	*dash = '\0';
-	*ret_type = dash + 3;
-	(*ret_type)[strcspn(*ret_type, " \n")] = '\0';
-	*ret_point = strtok_r(line, " ", &save);
-	for (int i = 0; *ret_point && i < 4; i++)
-		*ret_point = strtok_r(NULL, " ", &save);
-	if (!*ret_point)
-		return false;
-	unescape(*ret_point);
-	return true;
-}
-
 /* The type of the topmost mount exactly at 'path'; "" when none. */
 static int mounted_type(const char *path, char *type, size_t size)
 {
@@ -102,7 +66,7 @@ static int mounted_type(const char *path, char *type, size_t size)
 	if (!f)
 		return -errno;
 	while (getline(&line, &cap, f) > 0)
-		if (split_line(line, &point, &t) && !strcmp(point, path))
+		if (sl_mountinfo_split(line, &point, &t) && !strcmp(point, path))
 			snprintf(type, size, "%s", t);
 	return ferror(f) ? -EIO : 0;
 }
