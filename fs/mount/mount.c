@@ -284,6 +284,9 @@ void sl_mount_quiesce(struct sl_mount *m)
 	if (m->controls)
 		sl_controls_stop(m);
 	interrupt_open(m);
+	/* Also what is open without a name any more. */
+	sl_mount_interrupt_handles(m);
+	sl_mount_drop_handles(m);
 	if (m->store)
 		sl_store_stop(m->store);
 	sl_migration_free(m->migration);

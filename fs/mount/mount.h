@@ -34,6 +34,7 @@
 struct sl_mount;
 struct sl_tree;
 struct sl_controls;
+struct sl_fh;
 struct fuse_session;
 
 /* Reference counted; everything in it is fixed after it was opened. */
@@ -64,6 +65,7 @@ struct sl_mount {
 	/* The newest events, for .errors. */
 	struct sl_events *events;
 	int64_t started_mono_ms;
+	struct sl_fh *handles SL_GUARDED_BY(mu);
 	int open_files;		     /* atomic: handles open for writing */
 };
 
@@ -85,6 +87,9 @@ int sl_mount_serve(struct sl_mount *m) SL_MUST_CHECK;
  * are answered. Detach does it before the session goes; idempotent.
  */
 void sl_mount_quiesce(struct sl_mount *m);
+/* handle.c: for quiesce, once no operation runs any more. */
+void sl_mount_interrupt_handles(struct sl_mount *m);
+void sl_mount_drop_handles(struct sl_mount *m);
 /* Quiesces, unmounts and ends the session. */
 void sl_mount_detach(struct sl_mount *m);
 

@@ -14,7 +14,7 @@
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 
-#include "mount/control.h"
+#include "mount/control_internal.h"
 #include "mount/file.h"
 #include "mount/store.h"
 #include "mount/tree.h"
@@ -57,13 +57,18 @@ struct sl_park {
 
 /* What a file handle (fi->fh) stands for. */
 struct sl_fh {
+	struct sl_fh *prev, *next;	/* guarded by mount.mu */
 	struct sl_handle *file;		/* or: */
 	const struct sl_control *control;
-	struct sl_node *dir;		/* pinned; an open directory */
+	/* or: a directory */
 	struct sl_buf text;		/* control: content, or the line */
 	struct sl_mutex mu;		/* guards text of a control */
-	bool acted;			/* control: a line was acted on */
 };
+
+/* handle.c: a handle of the mount's list; NULL: out of memory. */
+struct sl_fh *sl_fh_new(struct sl_mount *m);
+/* Releases what it stands for; pid: who closed, 0 unknown. */
+void sl_fh_free(struct sl_mount *m, struct sl_fh *fh, pid_t pid);
 
 struct sl_mount *sl_req_mount(fuse_req_t req);
 

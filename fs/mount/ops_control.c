@@ -20,18 +20,15 @@ static int open_fh(struct sl_mount *m, const struct sl_control *c, int flags,
 
 	if (write && !c->act)
 		return -EACCES;
-	fh = calloc(1, sizeof(*fh));
+	fh = sl_fh_new(m);
 	if (!fh)
 		return -ENOMEM;
 	fh->control = c;
-	sl_mutex_init(&fh->mu);
 	sl_buf_init(&fh->text, write ? SL_CONTROL_LINE_MAX : 17u << 20);
 	if (!write)
 		r = sl_control_read(m, c, &fh->text);
 	if (r) {
-		sl_buf_release(&fh->text);
-		sl_mutex_release(&fh->mu);
-		free(fh);
+		sl_fh_free(m, fh, 0);
 		return r;
 	}
 	*ret = fh;
@@ -52,9 +49,7 @@ void sl_control_open(fuse_req_t req, struct sl_node *n,
 	fi->direct_io = 1; /* sizes are not known before */
 	if (!fuse_reply_open(req, fi))
 		return;
-	sl_buf_wipe(&fh->text);
-	sl_mutex_release(&fh->mu);
-	free(fh);
+	sl_fh_free(sl_req_mount(req), fh, 0);
 }
 
 static void control_interrupt(struct sl_park *p)

@@ -41,7 +41,7 @@ static int snapshot(struct sl_tree *t, struct sl_node *dir, struct sl_buf *b)
 static void opendir_finish(struct sl_park *p, int err)
 {
 	struct fuse_file_info fi = { 0 };
-	struct sl_fh *fh = err ? NULL : calloc(1, sizeof(*fh));
+	struct sl_fh *fh = err ? NULL : sl_fh_new(p->m);
 
 	if (!err && !fh)
 		err = -ENOMEM;
@@ -55,8 +55,7 @@ static void opendir_finish(struct sl_park *p, int err)
 	else if (!fuse_reply_open(p->req, &fi))
 		return; /* the handle lives until releasedir */
 	if (fh)
-		sl_buf_release(&fh->text);
-	free(fh);
+		sl_fh_free(p->m, fh, 0);
 }
 
 void sl_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -118,7 +117,6 @@ void sl_op_releasedir(fuse_req_t req, fuse_ino_t ino,
 	struct sl_fh *fh = (struct sl_fh *)(uintptr_t)fi->fh;
 
 	(void)ino;
-	sl_buf_release(&fh->text);
-	free(fh);
+	sl_fh_free(sl_req_mount(req), fh, 0);
 	sl_reply_error(req, 0, NULL);
 }

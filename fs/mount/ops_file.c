@@ -30,7 +30,7 @@ static int fh_open(fuse_req_t req, struct sl_node *n, int flags, bool created,
 		.created = created,
 	};
 	struct sl_error e = { 0 };
-	struct sl_fh *fh = calloc(1, sizeof(*fh));
+	struct sl_fh *fh = sl_fh_new(sl_req_mount(req));
 	int r;
 
 	if (!fh)
@@ -38,17 +38,11 @@ static int fh_open(fuse_req_t req, struct sl_node *n, int flags, bool created,
 	r = sl_file_open(sl_req_mount(req), n, &how, &fh->file, &e);
 	if (r) {
 		sl_log_debug("open: %s", e.text);
-		free(fh);
+		sl_fh_free(sl_req_mount(req), fh, 0);
 		return r;
 	}
 	*ret = fh;
 	return 0;
-}
-
-static void fh_free(struct sl_fh *fh, pid_t pid)
-{
-	sl_file_release(fh->file, pid);
-	free(fh);
 }
 
 /* The node for a new file: a fresh one, or one that is hidden so far. */
@@ -99,7 +93,7 @@ static void create_reply(struct sl_park *p, struct sl_node *n,
 	if (!fuse_reply_create(p->req, &e, &fi))
 		return;
 	/* The caller was killed meanwhile: there will be no RELEASE. */
-	fh_free(fh, 0);
+	sl_fh_free(p->m, fh, 0);
 	SL_LOCK_SCOPE(&t->mu);
 	sl_tree_forget_locked(t, n, 1);
 }
@@ -186,7 +180,7 @@ void sl_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	fi->fh = (uint64_t)(uintptr_t)fh;
 	if (fuse_reply_open(req, fi))
-		fh_free(fh, 0);
+		sl_fh_free(m, fh, 0);
 }
 
 static void write_finish(struct sl_park *p, int err)
@@ -294,13 +288,7 @@ void sl_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct sl_fh *fh = fh_of(fi);
 
 	(void)ino;
-	if (fh->control) {
-		sl_buf_wipe(&fh->text);
-		sl_mutex_release(&fh->mu);
-		free(fh);
-	} else {
-		fh_free(fh, fuse_req_ctx(req)->pid);
-	}
+	sl_fh_free(sl_req_mount(req), fh, fuse_req_ctx(req)->pid);
 	sl_reply_error(req, 0, NULL);
 }
 

@@ -83,12 +83,6 @@ static void node_free(struct sl_node *n)
 	free(n);
 }
 
-static void node_maybe_free(struct sl_node *n)
-{
-	if (!n->linked && !n->nlookup && !n->pins)
-		node_free(n);
-}
-
 static void link_into(struct sl_node *dir, struct sl_node *n)
 {
 	n->parent = dir;
@@ -108,6 +102,30 @@ static void unlink_from(struct sl_node *n)
 	if (n->next)
 		n->next->prev = n->prev;
 	n->prev = n->next = NULL;
+}
+
+/* Nodes without a name are kept in a list until the kernel forgets them. */
+static void node_maybe_free(struct sl_tree *t, struct sl_node *n)
+{
+	if (n->linked || n->nlookup || n->pins)
+		return;
+	if (n->prev)
+		n->prev->next = n->next;
+	else
+		t->orphans = n->next;
+	if (n->next)
+		n->next->prev = n->prev;
+	node_free(n);
+}
+
+static void make_orphan(struct sl_tree *t, struct sl_node *n)
+{
+	n->linked = false;
+	n->next = t->orphans;
+	if (n->next)
+		n->next->prev = n;
+	t->orphans = n;
+	node_maybe_free(t, n);
 }
 
 int sl_tree_new(struct sl_tree **ret)
@@ -155,6 +173,10 @@ void sl_tree_free(struct sl_tree *t)
 		return;
 	free_below(t->root);
 	node_free(t->root);
+	for (struct sl_node *n = t->orphans, *next; n; n = next) {
+		next = n->next;
+		node_free(n);
+	}
 	sl_mutex_release(&t->mu);
 	free(t->hash);
 	free(t);
@@ -272,8 +294,7 @@ void sl_tree_unlink_locked(struct sl_tree *t, struct sl_node *n)
 	count(t, n, -1);
 	hash_remove(t, n);
 	unlink_from(n);
-	n->linked = false;
-	node_maybe_free(n);
+	make_orphan(t, n);
 }
 
 int sl_tree_move_locked(struct sl_tree *t, struct sl_node *n,
@@ -308,14 +329,14 @@ void sl_tree_unpin_locked(struct sl_tree *t, struct sl_node *n)
 {
 	n->pins--;
 	if (n != t->root)
-		node_maybe_free(n);
+		node_maybe_free(t, n);
 }
 
 void sl_tree_forget_locked(struct sl_tree *t, struct sl_node *n, uint64_t k)
 {
 	n->nlookup -= k < n->nlookup ? k : n->nlookup;
 	if (n != t->root)
-		node_maybe_free(n);
+		node_maybe_free(t, n);
 }
 
 struct sl_node *sl_tree_next_locked(struct sl_node *root, struct sl_node *n)

@@ -103,6 +103,7 @@ struct sl_xattr {
 struct sl_tree {
 	struct sl_mutex mu;
 	struct sl_node *root;
+	struct sl_node *orphans; /* without a name, still known somewhere */
 	struct sl_node **hash;
 	size_t hash_size, entries;
 	struct sl_counts counts;

@@ -330,7 +330,8 @@ void sl_version_release(struct sl_file *f, pid_t pid)
 	if (pid)
 		sl_caller_look(pid, segment(f->key), &ev.caller);
 	sl_mutex_lock(&f->mu);
-	f->writers--;
+	if (f->writers)
+		f->writers--;
 	ev.last_writer = !f->writers;
 	ev.size = f->size;
 	ev.parked_name = f->commit.temporary;

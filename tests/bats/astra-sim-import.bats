@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What the rehearsal cloud takes for an import, and what it finds wrong.
+
 load astra-sim
 
 # A small SSTable that the import check takes, in the bucket itself.

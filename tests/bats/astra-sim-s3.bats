@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The rehearsal cloud's S3: who may, objects, uploads in parts.
+# Variables set here are read by the helpers.
+# shellcheck disable=SC2034
+
 load astra-sim
 
 ### S3: who may

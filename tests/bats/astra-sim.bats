@@ -3,6 +3,7 @@
 # The rehearsal cloud is what the other tests believe in, so it is tested by
 # itself, with clients that share no code with it: curl, openssl, aws.
 # Here: its options, the DevOps API, faults.
+
 load astra-sim
 
 ### start, options, control

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "mountinfo.h"
 
 #define FS_TYPE "fuse.sideloadfs"
 #define CONTENT_MAX ((size_t)16 << 20)
@@ -66,7 +67,8 @@ static int mounted_type(const char *path, char *type, size_t size)
 	if (!f)
 		return -errno;
 	while (getline(&line, &cap, f) > 0)
-		if (sl_mountinfo_split(line, &point, &t) && !strcmp(point, path))
+		if (sl_mountinfo_split(line, &point, &t) &&
+		    !strcmp(point, path))
 			snprintf(type, size, "%s", t);
 	return ferror(f) ? -EIO : 0;
 }
