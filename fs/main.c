@@ -15,6 +15,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -52,6 +53,12 @@ static int protect(const struct sl_options *o, struct sl_error *e)
 	struct sigaction sa = { .sa_handler = SIG_IGN };
 
 	umask(077);
+	/*
+	 * Parked writes are copies of up to 1 MiB; what is freed of them goes
+	 * back to the host, which a growing threshold would keep.
+	 */
+	if (!mallopt(M_MMAP_THRESHOLD, 512 << 10))
+		sl_log_debug("malloc keeps its own threshold");
 	if (sigaction(SIGPIPE, &sa, NULL))
 		return sl_error_set(e, errno, "cannot ignore SIGPIPE");
 	if (o->debug)

@@ -168,7 +168,7 @@ static int place_locked(struct sl_handle *h, uint64_t off, pid_t pid,
 
 	if (f->err)
 		return f->err;
-	if (!f->begun && off)
+	if (!f->begun && off && !f->skip)
 		return sl_version_fail_locked(f, ESPIPE, "bytes can only be "
 			"added to a file while it is being copied; copy the "
 			"whole file again");

@@ -450,8 +450,12 @@ void sl_file_unlinked(struct sl_file *f, bool at_key)
 		ev.size = f->size;
 		d = sl_commit_step(&f->commit, &ev);
 		if (d == SL_DO_ABANDON && at_key) {
-			/* Removed on purpose: nothing to be missed. */
-			f->err = -ENOENT;
+			/*
+			 * Removed on purpose: nothing to be missed, and what
+			 * still comes through old descriptors goes nowhere.
+			 */
+			f->skip = true;
+			f->begun = false;
 			drop_upload(f, false);
 			d = SL_DO_NOTHING;
 		}

@@ -149,3 +149,20 @@ refused_line() { # FILE LINE
 			"$m/.status"
 	sl_umount "$m"
 }
+
+@test "launch anyway goes past a closed gate, and that is noted" {
+	sl_begin "$m"
+	dir=$m/node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
+	mkdir -p "$dir"
+	run python3 -c "
+import os, sys
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY, 0o644)
+os.write(fd, b'x' * 9)
+os.pwrite(fd, b'x', 0)" "$dir/nb-1-big-Index.db"
+	run bash -c "echo launch node1 >'$m/.launch'"
+	[ "$status" -ne 0 ]
+	echo launch anyway >"$m/.launch"
+	grep -i 'launch' "$m/.errors" | grep -i anyway
+	echo ImportInProgress >"$m/.wait" || true
+	[ "$(status_of "$m" .status)" != ReceivingFiles ]
+}

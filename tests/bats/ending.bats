@@ -34,6 +34,23 @@ ends_by_term() {
 	sl_umount "$m"
 }
 
+@test "a file that is removed while it is open: no error, nothing in the bucket" {
+	run python3 - "$dir/nb-1-big-Index.db" <<'P'
+import os, sys
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY, 0o644)
+os.write(fd, b"x" * 100000)
+os.unlink(sys.argv[1])
+os.write(fd, b"y" * 100000)
+os.close(fd)
+P
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ ! -e "$dir/nb-1-big-Index.db" ]
+	[ -z "$(find "$SIM_DIR" -name 'nb-1-big-Index.db')" ]
+	[ "$(status_of "$m" '.local.files | add')" -eq 0 ]
+	sl_umount "$m"
+}
+
 @test "TERM while a removed file is still open" {
 	exec 7>"$dir/nb-1-big-Index.db"
 	echo bytes >&7

@@ -73,8 +73,9 @@ sl_is_mounted() {
 
 # sl_mount DIR [OPTION,...]: mounts at DIR (made if need be), with a state
 # directory of its own unless state= is given. The log is DIR.log; the pid of
-# the daemon is in MOUNT_PID[DIR].
+# the daemon is in MOUNT_PID[DIR]. SL_MOUNT_ARGS: further words, say -d.
 declare -gA MOUNT_PID
+declare -ga SL_MOUNT_ARGS=()
 sl_mount() {
 	local dir=$1 options=${2:-node=node1}
 	mkdir -p "$dir"
@@ -82,8 +83,8 @@ sl_mount() {
 	*,state=*) ;;
 	*) options="$options,state=$dir.state" ;;
 	esac
-	sideloadfs -f -o "$options,$SIM_OPTIONS" "$SL_DB" "$dir" \
-		>>"$dir.log" 2>&1 </dev/null 3>&- &
+	sideloadfs -f "${SL_MOUNT_ARGS[@]}" -o "$options,$SIM_OPTIONS" \
+		"$SL_DB" "$dir" >>"$dir.log" 2>&1 </dev/null 3>&- &
 	MOUNT_PID[$dir]=$!
 	if ! wait_for 20 sl_mounted_or_dead "$dir" || ! sl_is_mounted "$dir"; then
 		cat "$dir.log"

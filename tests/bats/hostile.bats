@@ -29,7 +29,7 @@ remount() {
 	echo ReceivingFiles >"$m/.wait"
 }
 
-@test "a copy that is judged cut off fails, also in programs that pass over EINTR" {
+@test "a copy judged cut off fails, also where EINTR is passed over" {
 	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
 	run dd if="$BATS_TEST_TMPDIR/nb-1-big-Index.db" bs=1000 count=100 \
 		of="$m/$dir/nb-1-big-Index.db" status=none
@@ -45,7 +45,7 @@ remount() {
 	echo x >"$m/$dir/nb-1-big-Index.db"
 	# What is known of the mount's root grows old after a second.
 	sleep 1.2
-	sim_faults 'match=s3.list do=stall:30'
+	sim_faults 'match=s3.list do=stall:12'
 	env --default-signal=INT ls "$m" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	lister=$!
 	sleep 0.5
@@ -56,7 +56,7 @@ remount() {
 	sl_umount "$m"
 }
 
-@test "a daemon killed before its first row was written: the gate stays closed" {
+@test "a daemon killed before its first row: the gate stays closed" {
 	# Rows are written a moment after the file: kill it before that.
 	echo x >"$m/$dir/nb-1-big-Index.db"
 	kill -KILL "${MOUNT_PID[$m]}"

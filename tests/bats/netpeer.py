@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands between a mount and the cloud, for network.bats.
+"""What stands between a mount and the cloud, for network.bats and aws.bats.
 
 netpeer.py proxy PORTFILE LOG              a forward proxy, CONNECT included
-netpeer.py tls PORTFILE CERT KEY PORT      TLS in front of 127.0.0.1:PORT
+netpeer.py tls PORTFILE CERT KEY PORT [ON] TLS in front of 127.0.0.1:PORT
 
-Listens on a free port of the loopback, writes its number to PORTFILE, runs
-until it is killed. The proxy logs a line per request: METHOD, URL (or
+Listens on a free port of the loopback (tls: on ON, which only a network
+namespace of one's own has to spare), writes its number to PORTFILE, runs until it is killed. The proxy logs a line per request: METHOD, URL (or
 host:port) and the names of the checksum headers that it carried.
 """
 import os
@@ -125,13 +125,15 @@ def guarded(work, conn, args):
 
 def main():
     mode, portfile = sys.argv[1:3]
+    on = 0
     if mode == "tls":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[3], sys.argv[4])
         work, args = serve_tls, (context, int(sys.argv[5]))
+        on = int(sys.argv[6]) if len(sys.argv) > 6 else 0
     else:
         work, args = serve_proxy, (sys.argv[3],)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    listener = socket.create_server(("127.0.0.1", on), backlog=256)
     with open(portfile + ".new", "w", encoding="ascii") as out:
         out.write(str(listener.getsockname()[1]))
     os.rename(portfile + ".new", portfile)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who asked for what and what came of it, for tests to count. The target is
- * logged, headers are not: a signature, a token or a key is never in it
+ * logged, and whether there was a signature; no other header than Host is: a
+ * signature, a token or a key is never in it
  * (queries of signed URLs, which would carry one, are refused anyway and are
  * logged without values).
  */
@@ -42,6 +43,16 @@ static void add_query(cJSON *o, const struct sim_req *r)
 	}
 }
 
+/* Which name it was sent to, and whether by somebody with credentials. */
+static void add_sender(cJSON *o, const struct sim_req *r)
+{
+	const char *host = sim_header(r, "host");
+
+	cJSON_AddStringToObject(o, "host", host ? host : "");
+	cJSON_AddBoolToObject(o, "signed",
+			      sim_header(r, "authorization") != NULL);
+}
+
 static char *line(struct sim_req *r, uint64_t n)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -54,6 +65,7 @@ static char *line(struct sim_req *r, uint64_t n)
 	cJSON_AddStringToObject(o, "kind", sim_kind_names[r->kind]);
 	cJSON_AddStringToObject(o, "method", r->method);
 	cJSON_AddStringToObject(o, "path", r->path);
+	add_sender(o, r);
 	add_query(o, r);
 	cJSON_AddNumberToObject(o, "status", r->reply.ready ? r->reply.status
 							    : 0);

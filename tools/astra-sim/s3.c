@@ -229,6 +229,15 @@ static void expire(struct sim_req *r, enum sim_fault_flag when)
 	sim_unlock(r->sim);
 }
 
+/* Whatever a HEAD of the bucket is refused with, AWS names the region. */
+static void name_region(struct sim_req *r)
+{
+	if (r->kind == SIM_S3_BUCKET && r->trouble.status < 500 &&
+	    !strcmp(r->s3->bucket, r->sim->bucket))
+		sim_reply_header(r, "x-amz-bucket-region", "%s",
+				 r->sim->opt.region);
+}
+
 static void begin(struct sim_req *r)
 {
 	struct sim_s3 *x = sim_alloc(sizeof(*x));
@@ -245,6 +254,8 @@ static void begin(struct sim_req *r)
 	x->op = find_op(r);
 	sim_req_kind(r, x->op ? x->op->kind : SIM_S3_OTHER);
 	expire(r, SIM_F_EXPIRE);
+	if (r->trouble.flags & SIM_F_STATUS)
+		name_region(r);
 	/* A 5xx of the front end, a cut and the like come before any check. */
 	if (r->trouble.flags & (SIM_F_STATUS | SIM_F_HTML | SIM_F_CUT_BEFORE))
 		return;
