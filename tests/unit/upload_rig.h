@@ -2,10 +2,16 @@
 /*
  * What the tests of the upload engine share: an engine over the store in
  * memory, with a clock and a journal of its own, and waits that can be joined.
- * The test file includes cmocka.h first.
  */
 #ifndef UPLOAD_RIG_H
 #define UPLOAD_RIG_H
+
+/* cmocka.h wants the first four before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 
 #include "fake_store.h"
 #include "upload/upload.h"
