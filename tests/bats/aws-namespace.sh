@@ -4,18 +4,25 @@
 # the store is. Run as the first process of namespaces of its own (network,
 # mounts, processes), so that the names of the bucket can be 127.0.0.1 there,
 # port 443 is free, and nothing is left when this ends.
-#   aws-namespace.sh CERT KEY [FAULT LINE]
-# Leaves $BATS_TEST_TMPDIR/{requests,peer.log,m.log} for the test to judge.
+#   aws-namespace.sh CERT KEY TREE [FAULT LINE]
+# copies TREE (of the real snapshot, say node1) and leaves
+# $BATS_TEST_TMPDIR/{requests,peer.log,m.log} for the test to judge.
 set -eu
 
+# shellcheck source=tests/bats/helpers.bash
 . "$BATS_TEST_DIRNAME/helpers.bash"
 
-cert=$1 key=$2 fault=${3:-}
+cert=$1 key=$2 tree=$3 fault=${4:-}
 T=$BATS_TEST_TMPDIR
 region=eu-central-1
 m=$T/m src=$T/src
 
-trap 'status=$?; BATS_TEST_COMPLETED=; [ "$status" -ne 0 ] || BATS_TEST_COMPLETED=1; sl_cleanup; exit "$status"' EXIT
+ended() { # EXIT-STATUS
+	BATS_TEST_COMPLETED=
+	[ "$1" -ne 0 ] || BATS_TEST_COMPLETED=1
+	sl_cleanup
+}
+trap 'ended $?' EXIT
 
 loopback_up() {
 	python3 - <<'P'
@@ -49,7 +56,7 @@ store_at_443() {
 bucket_equals_source() {
 	local bucket
 	bucket=$(sl_bucket "$m")
-	(cd "$src" && find node1 -type f -path '*/snapshots/migrate1/*' \
+	(cd "$src" && find "$tree" -type f -path '*/snapshots/migrate1/*' \
 		-not -path 'node1/system*' -not -path '*/migrate1/.*' |
 		LC_ALL=C sort) >"$T/want"
 	(cd "$bucket" && find . -type f -printf '%P\n' | LC_ALL=C sort) \
@@ -66,15 +73,18 @@ printf '%s\n' "$fault" >"$T/faults"
 sl_sim_start --region "$region" --log "$T/requests" --faults "$T/faults"
 name_the_bucket
 store_at_443
-SIM_OPTIONS=$(sed -n 's/^\(api_url=.*\)/\1/p' "$T/sim.ready")
-sl_unpack "$src"
+SIM_OPTIONS=$(sed -n '/^api_url=/p' "$T/sim.ready") # and no s3_endpoint
+mkdir "$src"
+tar -xJf "$SL_ROOT/tests/data/cluster-4.1-smart_home.tar.xz" -C "$src" "./$tree"
 sl_mount "$m"
 sl_begin "$m"
-rsync -a "$src/node1/" "$m/node1/"
+rsync -aR "$src/./$tree" "$m/"
 bucket_equals_source
 while read -r file; do
 	cmp "$src/$file" "$m/$file"
 done <"$T/want"
-echo launch node1 >"$m/.launch"
-echo MigrationDone >"$m/.wait"
+if [ "$tree" = node1 ]; then
+	echo launch node1 >"$m/.launch"
+	echo MigrationDone >"$m/.wait"
+fi
 sl_umount "$m"

@@ -95,8 +95,10 @@ def serve_proxy(conn, log):
 
 
 def serve_tls(conn, context, port):
-    tls = context.wrap_socket(conn, server_side=True)
-    join_tls(tls, socket.create_connection(("127.0.0.1", port)))
+    up = socket.create_connection(("127.0.0.1", port))
+    for sock in (conn, up):  # else each body waits for its head's ACK
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    join_tls(context.wrap_socket(conn, server_side=True), up)
 
 
 def join_tls(tls, up):
