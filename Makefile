@@ -162,8 +162,12 @@ $(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(LIB)
 	$(if $(Q),@echo "  LINK    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
-nightly: ## what is too long for CI: long fuzzing, many seeds
-	$(Q)SL_NIGHTLY=1 $(MAKE) check-unit check-conformance check-bats
+nightly: ## what is too long for CI: long fuzzing, many seeds, sanitized mounts
+	$(Q)$(MAKE) check-unit check-conformance
+	$(Q)$(MAKE) all $(O)/tests/lost
+	$(Q)sh tests/conformance/lost.sh $(O) 1000 "$$(date +%s)"
+	$(Q)$(MAKE) VARIANT=asan O=build/asan check-bats
+	$(Q)$(MAKE) VARIANT=tsan O=build/tsan check-smoke
 	$(Q)$(MAKE) fuzz FUZZ_RUNS=2000000
 
 PODS := $(wildcard fs/*.pod tools/*/*.pod backends/*/*.pod)
