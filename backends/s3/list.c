@@ -22,7 +22,7 @@ struct page {
 	struct item *items;
 	size_t n, cap;
 	struct item cur;
-	bool encoded, truncated;
+	bool seen, encoded, truncated;
 	char *token;
 };
 
@@ -85,6 +85,8 @@ static int on_element(void *arg, const char *path, const char *text)
 	static const char root[] = "ListBucketResult/";
 	struct page *p = arg;
 
+	if (strcmp(path, "ListBucketResult") == 0)
+		p->seen = true;
 	if (strncmp(path, root, sizeof(root) - 1) != 0)
 		return 0;
 	path += sizeof(root) - 1;
@@ -122,6 +124,7 @@ static int decode_keys(struct page *p)
 static int tell(struct sl_s3_task *t, const struct page *p)
 {
 	size_t skip = strlen(t->s3->prefix);
+	size_t asked = strlen(t->op->prefix);
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct item *it = &p->items[i];
@@ -132,7 +135,9 @@ static int tell(struct sl_s3_task *t, const struct page *p)
 		};
 		int err;
 
-		if (strncmp(it->key, t->s3->prefix, skip) != 0)
+		/* Callers cut off what they asked for. */
+		if (strncmp(it->key, t->s3->prefix, skip) != 0 ||
+		    strncmp(e.key, t->op->prefix, asked) != 0)
 			return -EPROTO;
 		if (!*e.key)
 			continue; /* a marker of the directory itself */
@@ -151,6 +156,8 @@ static int read_page(struct sl_s3_task *t, const struct sl_http_response *r,
 
 	if (err)
 		return err == -ENODATA ? -EPROTO : err;
+	if (!p->seen)
+		return -EPROTO; /* a page of somebody else's */
 	if (p->truncated && (!p->token || !*p->token))
 		return -EPROTO;
 	if (p->truncated && t->marker && strcmp(p->token, t->marker) == 0)

@@ -24,7 +24,9 @@ static enum sl_verdict put_good(struct sl_s3_task *t,
 	struct sl_object *o = &t->op->obj;
 
 	o->size = t->op->size;
-	sl_http_header(r, "etag", o->etag, sizeof(o->etag));
+	/* Who answers 200 to everything is not a store. */
+	if (!sl_http_header(r, "etag", o->etag, sizeof(o->etag)))
+		return sl_s3_fatal(t, EPROTO, "the store gave no ETag");
 	return sl_s3_check_echo(t, r);
 }
 

@@ -237,6 +237,11 @@ void sl_mig_cmd_timers_locked(struct sl_migration *m, int64_t now)
 	}
 }
 
+bool sl_mig_cmd_imports_locked(const struct sl_migration *m)
+{
+	return m->cmd.phase != MIG_IDLE && commands[m->cmd.c].starts_import;
+}
+
 int64_t sl_mig_cmd_due_locked(const struct sl_migration *m)
 {
 	const struct mig_cmd *k = &m->cmd;

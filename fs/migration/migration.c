@@ -165,6 +165,12 @@ bool sl_migration_takes_files(struct sl_migration *m, const char *id,
 {
 	SL_LOCK_SCOPE(&m->lock);
 	memcpy(ret_status, m->status, sizeof(m->status));
+	/* What is opened now would come after the gate has looked. */
+	if (sl_mig_cmd_imports_locked(m) ||
+	    sl_mig_launch_lags_locked(m, sl_mono_ms(m->clock))) {
+		memcpy(ret_status, "launched", sizeof("launched"));
+		return false;
+	}
 	return sl_life_takes_files(m->life) && !strcmp(m->id, id);
 }
 

@@ -143,6 +143,9 @@ void sl_mig_cmd_probe_locked(struct sl_migration *m, int64_t now)
 /* What became overdue: probing, the deadline of the wait. */
 void sl_mig_cmd_timers_locked(struct sl_migration *m, int64_t now)
 	SL_REQUIRES(m->lock);
+/* Is a launch on its way to the service? */
+bool sl_mig_cmd_imports_locked(const struct sl_migration *m)
+	SL_REQUIRES(m->lock);
 int64_t sl_mig_cmd_due_locked(const struct sl_migration *m)
 	SL_REQUIRES(m->lock);
 

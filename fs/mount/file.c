@@ -160,6 +160,16 @@ int sl_file_open(struct sl_mount *m, struct sl_node *n,
 	return 0;
 }
 
+void sl_version_size_locked(struct sl_file *f, uint64_t size)
+{
+	struct sl_tree *t = f->m->tree;
+
+	f->size = size;
+	SL_LOCK_SCOPE(&t->mu);
+	sl_tree_set_size_locked(t, f->node, size);
+	f->node->mtime_ns = f->node->ctime_ns = sl_now_ns();
+}
+
 /* Where a write lands: 0 at the end (with *gap zeros before), -ESPIPE. */
 static int place_locked(struct sl_handle *h, uint64_t off, pid_t pid,
 			uint64_t *gap)

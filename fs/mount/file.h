@@ -32,7 +32,9 @@ struct sl_file {
 	struct sl_commit commit SL_GUARDED_BY(mu);
 	struct sl_upload *up SL_GUARDED_BY(mu);
 	struct sl_wait adopt_w;		/* our own interest in the commit */
-	bool adopt_busy SL_GUARDED_BY(mu);
+	bool adopt_busy SL_GUARDED_BY(mu);   /* a commit was asked for */
+	bool following SL_GUARDED_BY(mu);    /* adopt_w is the engine's */
+	bool follow_again SL_GUARDED_BY(mu); /* when it is back */
 	int writers SL_GUARDED_BY(mu);
 	uint64_t size SL_GUARDED_BY(mu);
 	int err SL_GUARDED_BY(mu);	/* sticky -errno */

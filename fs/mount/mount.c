@@ -41,10 +41,39 @@ int sl_mount_may_write(struct sl_mount *m, struct sl_error *e)
 			    "takes no files", status);
 }
 
+/* One version still open, with a reference; NULL: none left. */
+static struct sl_file *any_open(struct sl_tree *t)
+{
+	SL_LOCK_SCOPE(&t->mu);
+	for (struct sl_node *n = t->root; n;
+	     n = sl_tree_next_locked(t->root, n)) {
+		if (n->kind == SL_NODE_FILE && n->u.f.open)
+			return sl_file_ref(n->u.f.open);
+	}
+	/* A rename that its caller gave up goes on without a name. */
+	for (struct sl_node *n = t->orphans; n; n = n->next) {
+		if (n->kind == SL_NODE_FILE && n->u.f.open)
+			return sl_file_ref(n->u.f.open);
+	}
+	return NULL;
+}
+
+static void interrupt_open(struct sl_mount *m)
+{
+	struct sl_file *f;
+
+	while ((f = any_open(m->tree))) {
+		sl_file_shutdown(f);
+		sl_file_unref(f);
+	}
+}
+
 static void forget_store(struct sl_mount *m)
 {
 	struct sl_store *old;
 
+	/* Closed temporaries that were never renamed: the engine has them. */
+	interrupt_open(m);
 	sl_mutex_lock(&m->mu);
 	old = m->store;
 	m->store = NULL;
@@ -89,6 +118,7 @@ static void open_store(struct sl_mount *m, const struct sl_migration_view *v)
 		return;
 	}
 	forget_store(m);
+	sl_store_bury(m);
 	if (sl_store_open(m, v, &s, &e)) {
 		set_store(m, NULL, &e);
 		sl_mount_event(m, e.errnum, NULL, "the migration directory "
@@ -257,28 +287,6 @@ int sl_mount_new(const struct sl_options *opt, struct sl_mount **ret,
 	return 0;
 }
 
-/* One version still open, with a reference; NULL: none left. */
-static struct sl_file *any_open(struct sl_tree *t)
-{
-	SL_LOCK_SCOPE(&t->mu);
-	for (struct sl_node *n = t->root; n;
-	     n = sl_tree_next_locked(t->root, n)) {
-		if (n->kind == SL_NODE_FILE && n->u.f.open)
-			return sl_file_ref(n->u.f.open);
-	}
-	return NULL;
-}
-
-static void interrupt_open(struct sl_mount *m)
-{
-	struct sl_file *f;
-
-	while ((f = any_open(m->tree))) {
-		sl_file_shutdown(f);
-		sl_file_unref(f);
-	}
-}
-
 void sl_mount_quiesce(struct sl_mount *m)
 {
 	if (m->controls)
@@ -302,6 +310,7 @@ void sl_mount_free(struct sl_mount *m)
 	if (m->tree)
 		sl_mount_quiesce(m);
 	sl_store_unref(m->store);
+	sl_store_bury(m);
 	if (m->controls)
 		sl_controls_free(m);
 	sl_tree_free(m->tree);

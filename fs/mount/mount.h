@@ -40,6 +40,7 @@ struct fuse_session;
 /* Reference counted; everything in it is fixed after it was opened. */
 struct sl_store {
 	int refs;
+	struct sl_store *next_dead; /* mount.mu; without references */
 	struct sl_mount *mount;
 	char migration_id[37];
 	char *url;		     /* uploadBucketDir */
@@ -60,6 +61,7 @@ struct sl_mount {
 	struct sl_controls *controls; /* control.c's own state */
 	struct sl_mutex mu;
 	struct sl_store *store SL_GUARDED_BY(mu);
+	struct sl_store *dead_stores SL_GUARDED_BY(mu); /* to be freed */
 	/* Why there is no store although there should be one. */
 	struct sl_error store_error SL_GUARDED_BY(mu);
 	/* The newest events, for .errors. */

@@ -134,6 +134,19 @@ void sl_outcome_committed(struct sl_file *f, const struct sl_object *o)
 	sl_leftovers_abort(f->store, f->key);
 }
 
+void sl_outcome_pending(struct sl_file *f)
+{
+	struct sl_tree *t = f->m->tree;
+	struct sl_node *n;
+
+	SL_LOCK_SCOPE(&t->mu);
+	n = sl_tree_make_locked(f->m, f->key, SL_NODE_FILE);
+	if (!n || n->u.f.open)
+		return; /* a newer copy speaks for the path */
+	n->hidden = !n->in_bucket;
+	sl_tree_set_state_locked(t, n, SL_FILE_OPEN);
+}
+
 /* The path as it was before: the old version, or nothing to be seen. */
 static struct sl_node *mark_locked(struct sl_file *f, enum sl_file_state s,
 				   const char *text)

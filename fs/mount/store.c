@@ -375,37 +375,6 @@ static int open_parts(struct sl_store *s, struct sl_error *e)
 	return r ? r : ledgers_open(s, e);
 }
 
-int sl_store_open(struct sl_mount *m, const struct sl_migration_view *v,
-		  struct sl_store **ret, struct sl_error *e)
-{
-	struct sl_store *s = calloc(1, sizeof(*s));
-	int r;
-
-	if (!s)
-		return sl_error_set(e, ENOMEM, "out of memory");
-	s->refs = 1;
-	s->mount = m;
-	s->delete_ok = -1;
-	memcpy(s->migration_id, v->id, sizeof(s->migration_id));
-	s->url = strdup(v->bucket_dir);
-	r = s->url ? open_parts(s, e) : sl_error_set(e, ENOMEM,
-						     "out of memory");
-	if (r) {
-		sl_store_unref(s);
-		return r;
-	}
-	if (s->backend->caps & SL_CAP_REMOVE)
-		probe_delete(s);
-	*ret = s;
-	return 0;
-}
-
-struct sl_store *sl_store_ref(struct sl_store *s)
-{
-	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
-	return s;
-}
-
 static void ledgers_free(struct sl_ledgers *ls)
 {
 	if (!ls)
@@ -433,12 +402,66 @@ void sl_store_stop(struct sl_store *s)
 	s->backend = NULL;
 }
 
-void sl_store_unref(struct sl_store *s)
+static void store_free(struct sl_store *s)
 {
-	if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL))
-		return;
 	sl_store_stop(s);
 	ledgers_free(s->ledgers);
 	free(s->url);
 	free(s);
+}
+
+int sl_store_open(struct sl_mount *m, const struct sl_migration_view *v,
+		  struct sl_store **ret, struct sl_error *e)
+{
+	struct sl_store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return sl_error_set(e, ENOMEM, "out of memory");
+	s->refs = 1;
+	s->mount = m;
+	s->delete_ok = -1;
+	memcpy(s->migration_id, v->id, sizeof(s->migration_id));
+	s->url = strdup(v->bucket_dir);
+	r = s->url ? open_parts(s, e) : sl_error_set(e, ENOMEM,
+						     "out of memory");
+	if (r) {
+		store_free(s);
+		return r;
+	}
+	if (s->backend->caps & SL_CAP_REMOVE)
+		probe_delete(s);
+	*ret = s;
+	return 0;
+}
+
+struct sl_store *sl_store_ref(struct sl_store *s)
+{
+	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
+void sl_store_unref(struct sl_store *s)
+{
+	struct sl_mount *m;
+
+	if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	m = s->mount;
+	SL_LOCK_SCOPE(&m->mu);
+	s->next_dead = m->dead_stores;
+	m->dead_stores = s;
+}
+
+void sl_store_bury(struct sl_mount *m)
+{
+	struct sl_store *s, *next;
+
+	sl_mutex_lock(&m->mu);
+	s = sl_steal(&m->dead_stores);
+	sl_mutex_unlock(&m->mu);
+	for (; s; s = next) {
+		next = s->next_dead;
+		store_free(s);
+	}
 }

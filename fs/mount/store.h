@@ -18,6 +18,12 @@ struct sl_node;
 int sl_store_open(struct sl_mount *m, const struct sl_migration_view *v,
 		  struct sl_store **ret, struct sl_error *e) SL_MUST_CHECK;
 struct sl_store *sl_store_ref(struct sl_store *s);
+/*
+ * Frees the stores that nobody holds any more. Who drops the last reference
+ * may be a thread that closing a backend waits for; this is called from none
+ * of those.
+ */
+void sl_store_bury(struct sl_mount *m);
 /* Stops the engine; afterwards nothing of the store runs any more. */
 void sl_store_stop(struct sl_store *s);
 

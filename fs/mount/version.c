@@ -13,16 +13,6 @@
 #include "log.h"
 #include "mount/version.h"
 
-void sl_version_size_locked(struct sl_file *f, uint64_t size)
-{
-	struct sl_tree *t = f->m->tree;
-
-	f->size = size;
-	SL_LOCK_SCOPE(&t->mu);
-	sl_tree_set_size_locked(t, f->node, size);
-	f->node->mtime_ns = f->node->ctime_ns = sl_now_ns();
-}
-
 void sl_version_begin_locked(struct sl_file *f, pid_t pid)
 {
 	struct sl_commit_event ev = {
@@ -63,9 +53,7 @@ void sl_version_restart_locked(struct sl_file *f)
 	if (r)
 		sl_version_fail_locked(f, -r, "the copy cannot begin again; "
 				       "remove the file and copy it");
-	/* A commit still under way answers adopt_w by itself. */
-	if (f->adopted)
-		f->adopt_busy = false;
+	f->adopt_busy = false;
 	f->adopted = false;
 	sl_mutex_lock(&f->m->tree->mu);
 	sl_tree_set_state_locked(f->m->tree, f->node, SL_FILE_OPEN);
@@ -193,26 +181,42 @@ int sl_file_adopt(struct sl_file *f)
 	return 0;
 }
 
+static void follow(struct sl_file *f);
+
+static bool must_follow_again(struct sl_file *f)
+{
+	SL_LOCK_SCOPE(&f->mu);
+	f->following = false;
+	if (!sl_steal(&f->follow_again))
+		return false;
+	return f->adopt_busy && !f->adopted && !f->err && f->up;
+}
+
 static void adopt_done(struct sl_wait *w, int err)
 {
 	struct sl_file *f = sl_container_of(w, struct sl_file, adopt_w);
 
 	if (sl_file_adopt(f))
 		sl_log_debug("'%s': not committed (%d)", f->key, err);
+	if (must_follow_again(f))
+		follow(f);
 	sl_version_detach(f);
 	sl_file_unref(f);
 }
 
 /* The version's own interest in the commit. */
-static void follow(struct sl_file *f, bool *already)
+static void follow(struct sl_file *f)
 {
+	bool already;
 	int r;
 
 	sl_mutex_lock(&f->mu);
-	*already = f->adopt_busy;
 	f->adopt_busy = true;
+	already = f->following;
+	f->follow_again = already;
+	f->following = true;
 	sl_mutex_unlock(&f->mu);
-	if (*already)
+	if (already)
 		return;
 	sl_file_ref(f);
 	f->adopt_w = (struct sl_wait){ .done = adopt_done };
@@ -243,12 +247,11 @@ static int prepare_commit(struct sl_file *f)
 
 int sl_version_commit(struct sl_file *f, struct sl_wait *w)
 {
-	bool already;
 	int r = prepare_commit(f);
 
 	if (r)
 		return r;
-	follow(f, &already);
+	follow(f);
 	if (!w)
 		return 0;
 	r = sl_upload_commit(f->up, w);
@@ -439,6 +442,13 @@ void sl_file_unlinked(struct sl_file *f, bool at_key)
 	enum sl_commit_decision d = SL_DO_NOTHING;
 
 	sl_mutex_lock(&f->mu);
+	/*
+	 * The caller of a rename gave up waiting: the commit goes on, and until
+	 * its outcome is known the gate must see the path.
+	 */
+	if (!at_key && !f->skip && !f->err && !f->adopted &&
+	    f->commit.state == SL_ST_COMMITTING)
+		sl_outcome_pending(f);
 	if (f->skip) {
 		f->begun = false;
 	} else if (f->begun && !f->err &&
@@ -461,8 +471,7 @@ void sl_file_unlinked(struct sl_file *f, bool at_key)
 		}
 	}
 	sl_mutex_unlock(&f->mu);
-	if (perform(f, d, NULL) && d != SL_DO_ABANDON &&
-	    d != SL_DO_INTERRUPT)
+	if (perform(f, d, NULL) && d == SL_DO_FAIL)
 		sl_log_debug("'%s': unlinked after a failure", f->key);
 	sl_version_detach(f);
 }
@@ -478,8 +487,8 @@ void sl_file_shutdown(struct sl_file *f)
 	sl_mutex_lock(&f->mu);
 	f->writers = 0;
 	if (f->begun && !f->skip && !f->adopted && !f->err)
-		lose_locked(f, EINTR, "the filesystem was unmounted before "
-			    "the copy ended; run the same copy again", NULL);
+		lose_locked(f, EINTR, "the migration or the mount was left "
+			    "before the copy ended; copy it again", NULL);
 	up = sl_steal(&f->up);
 	sl_mutex_unlock(&f->mu);
 	sl_upload_unref(up);

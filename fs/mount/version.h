@@ -32,6 +32,8 @@ int sl_version_commit(struct sl_file *f, struct sl_wait *w);
 /* outcome.c: what tree, ledger and events say of an end. */
 /* Committed: the node moves to its key and shows the new version. */
 void sl_outcome_committed(struct sl_file *f, const struct sl_object *o);
+/* Its name is gone while the commit is under way: the path is marked. */
+void sl_outcome_pending(struct sl_file *f);
 /* Not committed: the path is marked, the old version shows again. */
 void sl_outcome_lost(struct sl_file *f, enum sl_file_state state, int errnum,
 		     const char *text, const struct sl_error *detail);

@@ -33,7 +33,7 @@ size_t sl_budget_piece_size(uint64_t limit)
 {
 	size_t n = LEAST_PIECE;
 
-	while (n < limit / 1024 && n < LARGEST_PIECE)
+	while (n < limit / 2048 && n < LARGEST_PIECE)
 		n *= 2;
 	return n;
 }

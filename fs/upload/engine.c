@@ -253,7 +253,7 @@ static int set_up(struct sl_engine *e, const struct sl_engine_config *cfg,
 
 	if (cfg->memory < LEAST_MEMORY || cfg->connections < 1 ||
 	    cfg->connections > 512 || cfg->admit_s < 0)
-		return sl_error_set(err, EINVAL, "memory= must be at least 32M "
+		return sl_error_set(err, EINVAL, "memory= must be at least 32 "
 				    "and connections= 1 to 512");
 	r = sl_schedule_init(&e->schedule, &cfg->backend->limits, cfg->memory,
 			     cfg->first_part, err);

@@ -15,7 +15,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define DEFAULT_FIRST (16 * MIB)
 /* Never more pieces in a part than one vector of the system takes. */
-#define MOST_PIECES 1000
+#define MOST_PIECES 1024
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -144,7 +144,7 @@ int sl_schedule_check(const struct sl_schedule *s, uint64_t size,
 		return 0;
 	return sl_error_set(e, EFBIG,
 			    "a file of %llu bytes does not fit %u parts with "
-			    "this memory: mount with memory=%lluM",
+			    "this memory: mount with memory=%llu",
 			    (unsigned long long)size, s->max_parts,
 			    (unsigned long long)(div_up(part, MIB) * 2));
 }

@@ -29,7 +29,18 @@ static void test_init(void **state)
 	assert_int_equal(sl_budget_init(&b, UINT64_MAX, UINT64_MAX), -EINVAL);
 	assert_int_equal(sl_budget_init(&b, LIMIT, LEAST), 0);
 	assert_int_equal(b.piece, 128 << 10);
-	assert_int_equal(sl_budget_piece_size(256 * MIB), 256 << 10);
+	assert_int_equal(sl_budget_piece_size(256 * MIB), 128 << 10);
+	sl_budget_release(&b);
+}
+
+/* What is given by default fills 40 files of one process in turn. */
+static void test_many_by_default(void **state)
+{
+	struct sl_budget b;
+
+	(void)state;
+	assert_int_equal(sl_budget_init(&b, 256 * MIB, 5 * MIB), 0);
+	assert_true(b.limit / b.claim >= 40);
 	sl_budget_release(&b);
 }
 
@@ -115,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_many_by_default),
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_fifo),
 	};
