@@ -170,6 +170,21 @@ void sl_version_size_locked(struct sl_file *f, uint64_t size)
 	f->node->mtime_ns = f->node->ctime_ns = sl_now_ns();
 }
 
+int sl_version_upload_locked(struct sl_file *f, pid_t pid)
+{
+	struct sl_caller c = { 0 };
+	struct sl_error e = { 0 };
+	int r;
+
+	if (f->up)
+		return 0;
+	sl_caller_look(pid, sl_last_segment(f->key), &c);
+	r = sl_upload_new(f->store->engine, f->key,
+			  c.source_same_name ? c.source_size : 0, f, &f->up,
+			  &e);
+	return r ? sl_version_fail_locked(f, -r, e.text) : 0;
+}
+
 /* Where a write lands: 0 at the end (with *gap zeros before), -ESPIPE. */
 static int place_locked(struct sl_handle *h, uint64_t off, pid_t pid,
 			uint64_t *gap)

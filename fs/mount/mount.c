@@ -301,6 +301,7 @@ void sl_mount_quiesce(struct sl_mount *m)
 	m->migration = NULL;
 	sl_http_free(m->http);
 	m->http = NULL;
+	sl_mount_await_watchers(m);
 }
 
 void sl_mount_free(struct sl_mount *m)

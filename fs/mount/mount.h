@@ -68,6 +68,7 @@ struct sl_mount {
 	struct sl_events *events;
 	int64_t started_mono_ms;
 	struct sl_fh *handles SL_GUARDED_BY(mu);
+	int watchers;		     /* atomic: threads of signals.c */
 	int open_files;		     /* atomic: handles open for writing */
 };
 
@@ -92,6 +93,8 @@ void sl_mount_quiesce(struct sl_mount *m);
 /* handle.c: for quiesce, once no operation runs any more. */
 void sl_mount_interrupt_handles(struct sl_mount *m);
 void sl_mount_drop_handles(struct sl_mount *m);
+/* signals.c: until the threads that look at signals have gone. */
+void sl_mount_await_watchers(struct sl_mount *m);
 /* Quiesces, unmounts and ends the session. */
 void sl_mount_detach(struct sl_mount *m);
 

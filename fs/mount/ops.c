@@ -43,6 +43,16 @@ void sl_reply_error(fuse_req_t req, int err, const struct sl_error *e)
 		sl_log_debug("a reply found no request");
 }
 
+static void pass_on(struct sl_park *p)
+{
+	if (!p->interrupt)
+		return;
+	if (p->picky && !sl_signal_is_meant(p->pid))
+		sl_signal_watch(p);
+	else
+		p->interrupt(p);
+}
+
 /* A libfuse worker heard an INTERRUPT; runs with the request's lock held. */
 static void on_interrupt(fuse_req_t req, void *data)
 {
@@ -51,8 +61,8 @@ static void on_interrupt(fuse_req_t req, void *data)
 				      __ATOMIC_ACQ_REL);
 
 	(void)req;
-	if (was == SL_STAGE_ASKED && p->interrupt)
-		p->interrupt(p);
+	if (was == SL_STAGE_ASKED)
+		pass_on(p);
 }
 
 static void unpin(struct sl_park *p)
@@ -64,7 +74,12 @@ static void unpin(struct sl_park *p)
 		sl_tree_unpin_locked(p->m->tree, p->node2);
 }
 
-static void park_unref(struct sl_park *p)
+void sl_park_ref(struct sl_park *p)
+{
+	__atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
+}
+
+void sl_park_unref(struct sl_park *p)
 {
 	if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
 		return;
@@ -77,10 +92,11 @@ static void park_unref(struct sl_park *p)
 
 static void answer(struct sl_park *p, int err)
 {
+	__atomic_store_n(&p->answered, true, __ATOMIC_RELEASE);
 	/* Waits for an on_interrupt() that is under way. */
 	fuse_req_interrupt_func(p->req, NULL, NULL);
 	p->finish(p, err);
-	park_unref(p);
+	sl_park_unref(p);
 }
 
 static void on_done(struct sl_wait *w, int err)
@@ -125,7 +141,7 @@ void sl_park_node(struct sl_park *p, struct sl_node *n)
 void sl_park_end(struct sl_park *p, int err)
 {
 	answer(p, err);
-	park_unref(p);
+	sl_park_unref(p);
 }
 
 void sl_park_result(struct sl_park *p, int r)
@@ -138,9 +154,9 @@ void sl_park_result(struct sl_park *p, int r)
 	}
 	if (!__atomic_compare_exchange_n(&p->stage, &was, SL_STAGE_ASKED,
 					 false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE) && p->interrupt)
-		p->interrupt(p);
-	park_unref(p);
+					 __ATOMIC_ACQUIRE))
+		pass_on(p);
+	sl_park_unref(p);
 }
 
 static void answer_list_interrupted(struct sl_control_work *work)

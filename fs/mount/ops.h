@@ -48,6 +48,9 @@ struct sl_park {
 	int64_t number;		/* the operation's own */
 	uint64_t offset;
 	int refs;		/* atomic: the asker's and the answer's */
+	bool answered;		/* atomic */
+	bool picky;		/* only signals that mean to end it count */
+	pid_t pid;		/* the caller's thread */
 	int stage;		/* atomic: SL_STAGE_... */
 	/* Replies; the park is freed afterwards. */
 	void (*finish)(struct sl_park *p, int err);
@@ -86,6 +89,14 @@ void sl_park_end(struct sl_park *p, int err);
  * from a backend thread.
  */
 void sl_park_list(struct sl_park *p, struct sl_node *dir, bool fresh);
+
+void sl_park_ref(struct sl_park *p);
+void sl_park_unref(struct sl_park *p);
+
+/* signals.c: is a signal pending there that means to end something? */
+bool sl_signal_is_meant(pid_t tid);
+/* Passes an interrupt on once there is such a signal. */
+void sl_signal_watch(struct sl_park *p);
 
 /* The errno for the kernel: what has no meaning there becomes EIO. */
 int sl_fuse_errno(int err);

@@ -86,6 +86,8 @@ static void act(fuse_req_t req, struct sl_fh *fh, char *line, size_t size,
 		return;
 	p->number = (int64_t)size;
 	p->interrupt = control_interrupt;
+	p->picky = true;
+	p->pid = fuse_req_ctx(req)->pid;
 	sl_park_result(p, sl_control_write(p->m, fh->control, line, &p->w));
 }
 

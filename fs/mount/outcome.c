@@ -8,13 +8,6 @@
 #include "log.h"
 #include "mount/version.h"
 
-static const char *last_segment(const char *path)
-{
-	const char *s = strrchr(path, '/');
-
-	return s ? s + 1 : path;
-}
-
 static bool is_data_db(const char *key)
 {
 	static const char suffix[] = "-Data.db";
@@ -53,7 +46,7 @@ static bool at_key_locked(struct sl_file *f)
 static struct sl_node *key_dir_locked(struct sl_file *f)
 {
 	char dir[SL_PATH_MAX];
-	const char *name = last_segment(f->key);
+	const char *name = sl_last_segment(f->key);
 
 	if (name == f->key)
 		return NULL;
@@ -75,7 +68,7 @@ static struct sl_node *place_locked(struct sl_file *f)
 		return sl_tree_make_locked(f->m, f->key, SL_NODE_FILE);
 	dir = key_dir_locked(f);
 	if (!dir || sl_tree_move_locked(t, f->node, dir,
-					last_segment(f->key)))
+					sl_last_segment(f->key)))
 		return NULL;
 	sl_tree_touch_locked(dir);
 	return f->node;
@@ -159,6 +152,9 @@ static struct sl_node *mark_locked(struct sl_file *f, enum sl_file_state s,
 	sl_mutex_assume_held(&t->mu);
 	if (!n)
 		return NULL;
+	/* A temporary name whose tool is dead would be open for ever. */
+	if (!self && f->node->temp)
+		sl_tree_unlink_locked(t, f->node);
 	sl_tree_seen_locked(t, n);
 	if (self && n->in_bucket) {
 		sl_tree_set_size_locked(t, n, n->u.f.old_size);
@@ -186,15 +182,6 @@ void sl_outcome_lost(struct sl_file *f, enum sl_file_state state, int errnum,
 		return;
 	sl_row_save(f->m, n);
 	unpin(f->m, n);
-}
-
-void sl_outcome_vanish(struct sl_file *f)
-{
-	struct sl_tree *t = f->m->tree;
-
-	SL_LOCK_SCOPE(&t->mu);
-	if (!at_key_locked(f))
-		sl_tree_unlink_locked(t, f->node);
 }
 
 void sl_outcome_skipped(struct sl_file *f)

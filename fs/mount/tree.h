@@ -177,6 +177,8 @@ int sl_node_set_text(char **field, const char *text) SL_MUST_CHECK;
 /* Fills a ledger row; strings are borrowed from the node and 'path'. */
 void sl_node_row(const struct sl_node *n, const char *path,
 		 struct sl_ledger_row *ret);
+/* What follows the last '/'. */
+const char *sl_last_segment(const char *path);
 int64_t sl_now_ns(void);
 /* A row of an earlier run makes its file, and its directory, unseen. */
 void sl_tree_expect_locked(struct sl_tree *t, struct sl_node *n)

@@ -4,6 +4,13 @@
 
 #include "mount/tree.h"
 
+const char *sl_last_segment(const char *path)
+{
+	const char *s = strrchr(path, '/');
+
+	return s ? s + 1 : path;
+}
+
 int sl_tree_path_locked(struct sl_tree *t, const struct sl_node *n, char *dst)
 {
 	size_t at = SL_PATH_MAX - 1;

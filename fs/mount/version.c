@@ -76,28 +76,6 @@ int sl_version_reopen_locked(struct sl_file *f)
 	return 0;
 }
 
-static const char *segment(const char *path)
-{
-	const char *s = strrchr(path, '/');
-
-	return s ? s + 1 : path;
-}
-
-int sl_version_upload_locked(struct sl_file *f, pid_t pid)
-{
-	struct sl_caller c = { 0 };
-	struct sl_error e = { 0 };
-	int r;
-
-	if (f->up)
-		return 0;
-	sl_caller_look(pid, segment(f->key), &c);
-	r = sl_upload_new(f->store->engine, f->key,
-			  c.source_same_name ? c.source_size : 0, f, &f->up,
-			  &e);
-	return r ? sl_version_fail_locked(f, -r, e.text) : 0;
-}
-
 /* Lets go of the upload; its parts stay in the store if 'keep'. */
 static void drop_upload(struct sl_file *f, bool keep)
 {
@@ -156,7 +134,7 @@ static int interrupt_locked(struct sl_file *f)
 	return -EINTR;
 }
 
-int sl_file_adopt(struct sl_file *f)
+static int adopt(struct sl_file *f, bool *ret_new)
 {
 	struct sl_commit_event ev = { .kind = SL_EV_COMMITTED };
 	struct sl_upload_state st = { 0 };
@@ -178,7 +156,18 @@ int sl_file_adopt(struct sl_file *f)
 	st.obj.has_crc32 = true;
 	st.obj.crc32 = st.crc32;
 	sl_outcome_committed(f, &st.obj);
+	*ret_new = true;
 	return 0;
+}
+
+int sl_file_adopt(struct sl_file *f)
+{
+	bool fresh = false;
+	int r = adopt(f, &fresh);
+
+	if (fresh)
+		sl_version_supersede(f);
+	return r;
 }
 
 static void follow(struct sl_file *f);
@@ -320,7 +309,7 @@ int sl_file_flush(struct sl_handle *h, pid_t pid, struct sl_wait *w)
 			sl_outcome_skipped(f);
 		return 0;
 	}
-	sl_caller_look(pid, segment(f->key), &ev.caller);
+	sl_caller_look(pid, sl_last_segment(f->key), &ev.caller);
 	r = flush_event(f, &ev, &d);
 	return r ? r : perform(f, d, w);
 }
@@ -331,7 +320,7 @@ void sl_version_release(struct sl_file *f, pid_t pid)
 	enum sl_commit_decision d = SL_DO_NOTHING;
 
 	if (pid)
-		sl_caller_look(pid, segment(f->key), &ev.caller);
+		sl_caller_look(pid, sl_last_segment(f->key), &ev.caller);
 	sl_mutex_lock(&f->mu);
 	if (f->writers)
 		f->writers--;
@@ -428,7 +417,6 @@ int sl_file_rename(struct sl_file *f, const char *path, bool parked,
 		/* rsync --partial gave it up: nothing is to be seen of it. */
 		interrupt_locked(f);
 		sl_mutex_unlock(&f->mu);
-		sl_outcome_vanish(f);
 		sl_version_detach(f);
 		return 0;
 	}

@@ -26,6 +26,8 @@ void sl_version_release(struct sl_file *f, pid_t pid);
 void sl_version_detach(struct sl_file *f);
 /* Takes a failed version off although old descriptors still have it. */
 void sl_version_replace(struct sl_file *f);
+/* supersede.c: f is committed; closed temporaries of its path go. */
+void sl_version_supersede(struct sl_file *f);
 /* Asks for the commit and waits with w (NULL: nobody waits). */
 int sl_version_commit(struct sl_file *f, struct sl_wait *w);
 
@@ -39,8 +41,6 @@ void sl_outcome_lost(struct sl_file *f, enum sl_file_state state, int errnum,
 		     const char *text, const struct sl_error *detail);
 /* A Data.db that would replace other bytes; 0 or -EBADMSG. */
 int sl_outcome_may_replace(struct sl_file *f, uint32_t crc32);
-/* The temporary name goes out of sight; its path is marked already. */
-void sl_outcome_vanish(struct sl_file *f);
 /* Skipped: noted with its size and times. */
 void sl_outcome_skipped(struct sl_file *f);
 

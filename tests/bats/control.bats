@@ -166,3 +166,23 @@ os.pwrite(fd, b'x', 0)" "$dir/nb-1-big-Index.db"
 	echo ImportInProgress >"$m/.wait" || true
 	[ "$(status_of "$m" .status)" != ReceivingFiles ]
 }
+
+@test "a background job that ends does not end the wait of its shell" {
+	sl_begin "$m"
+	run timeout -s KILL 30 bash -c "
+		sleep 1 &
+		(sleep 3; echo launch anyway >'$m/.launch') &
+		echo ImportInProgress >'$m/.wait' && echo reached"
+	echo "$output"
+	[ "$output" = reached ]
+}
+
+@test "after such a job the wait can still be interrupted" {
+	sl_begin "$m"
+	SECONDS=0
+	run timeout -s INT -k 20 4 bash -c "
+		sleep 1 &
+		echo ImportInProgress >'$m/.wait'"
+	[ "$status" -ne 0 ]
+	[ "$SECONDS" -lt 15 ]
+}
