@@ -289,6 +289,7 @@ int sl_mount_new(const struct sl_options *opt, struct sl_mount **ret,
 
 void sl_mount_quiesce(struct sl_mount *m)
 {
+	sl_mount_silence_watchers(m);
 	if (m->controls)
 		sl_controls_stop(m);
 	interrupt_open(m);
@@ -332,21 +333,6 @@ bool sl_mount_unclean(struct sl_mount *m)
 
 	SL_LOCK_SCOPE(&m->tree->mu);
 	return s && s->unclean && m->tree->unseen;
-}
-
-bool sl_mount_owns(const struct sl_mount *m, const char *path)
-{
-	size_t n = strcspn(path, "/");
-
-	if (m->opt->any_node)
-		return sl_node_name_valid(path, n);
-	for (int i = 0; i < m->opt->node_count; i++) {
-		const char *node = m->opt->nodes[i];
-
-		if (strlen(node) == n && !strncmp(node, path, n))
-			return true;
-	}
-	return false;
 }
 
 /* Copies of all own rows, so that no lock is held while they are used; a

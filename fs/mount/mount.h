@@ -69,6 +69,8 @@ struct sl_mount {
 	int64_t started_mono_ms;
 	struct sl_fh *handles SL_GUARDED_BY(mu);
 	int watchers;		     /* atomic: threads of signals.c */
+	int telling;		     /* atomic: of these, those that tell */
+	bool ending;		     /* atomic: nobody is told any more */
 	int open_files;		     /* atomic: handles open for writing */
 };
 
@@ -93,7 +95,9 @@ void sl_mount_quiesce(struct sl_mount *m);
 /* handle.c: for quiesce, once no operation runs any more. */
 void sl_mount_interrupt_handles(struct sl_mount *m);
 void sl_mount_drop_handles(struct sl_mount *m);
-/* signals.c: until the threads that look at signals have gone. */
+/* signals.c: from now on no watcher passes an interrupt on. */
+void sl_mount_silence_watchers(struct sl_mount *m);
+/* Until the threads that look at signals have gone. */
 void sl_mount_await_watchers(struct sl_mount *m);
 /* Quiesces, unmounts and ends the session. */
 void sl_mount_detach(struct sl_mount *m);

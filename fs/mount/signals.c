@@ -49,6 +49,21 @@ bool sl_signal_is_meant(pid_t tid)
 	return pending & ~harmless;
 }
 
+/*
+ * What an interrupt reaches is freed at the end of the mount: either we see
+ * that it ends, or the end waits for us (both atomics are sequentially
+ * consistent, so one of the two sees the other).
+ */
+static void tell(struct sl_park *p)
+{
+	struct sl_mount *m = p->m;
+
+	__atomic_add_fetch(&m->telling, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&m->ending, __ATOMIC_SEQ_CST))
+		p->interrupt(p);
+	__atomic_sub_fetch(&m->telling, 1, __ATOMIC_SEQ_CST);
+}
+
 static void *watch(void *arg)
 {
 	static const struct timespec nap = { 0, LOOK_AGAIN_MS * 1000000L };
@@ -57,7 +72,7 @@ static void *watch(void *arg)
 
 	while (!__atomic_load_n(&p->answered, __ATOMIC_ACQUIRE)) {
 		if (sl_signal_is_meant(p->pid)) {
-			p->interrupt(p);
+			tell(p);
 			break;
 		}
 		/* Cut short or not, the next look decides. */
@@ -90,6 +105,15 @@ void sl_signal_watch(struct sl_park *p)
 	p->interrupt(p);
 	__atomic_sub_fetch(&p->m->watchers, 1, __ATOMIC_RELEASE);
 	sl_park_unref(p);
+}
+
+void sl_mount_silence_watchers(struct sl_mount *m)
+{
+	static const struct timespec nap = { 0, 1000000L };
+
+	__atomic_store_n(&m->ending, true, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&m->telling, __ATOMIC_SEQ_CST))
+		(void)nanosleep(&nap, NULL); /* looks again anyway */
 }
 
 void sl_mount_await_watchers(struct sl_mount *m)

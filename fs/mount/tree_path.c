@@ -11,6 +11,21 @@ const char *sl_last_segment(const char *path)
 	return s ? s + 1 : path;
 }
 
+bool sl_mount_owns(const struct sl_mount *m, const char *path)
+{
+	size_t n = strcspn(path, "/");
+
+	if (m->opt->any_node)
+		return sl_node_name_valid(path, n);
+	for (int i = 0; i < m->opt->node_count; i++) {
+		const char *node = m->opt->nodes[i];
+
+		if (strlen(node) == n && !strncmp(node, path, n))
+			return true;
+	}
+	return false;
+}
+
 int sl_tree_path_locked(struct sl_tree *t, const struct sl_node *n, char *dst)
 {
 	size_t at = SL_PATH_MAX - 1;

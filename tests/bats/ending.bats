@@ -89,3 +89,13 @@ os.pwrite(fd, b'x', 100)" "$dir/nb-1-big-Index.db"
 	[ "$(status_of "$m" .local.files.failed)" -eq 0 ]
 	sl_umount "$m"
 }
+
+@test "TERM while a wait is watched for signals" {
+	bash -c "sleep 0.5 & echo MigrationDone >'$m/.wait'" \
+		>"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	waiter=$!
+	sleep 1.5
+	ends_by_term
+	wait "$waiter" && return 1
+	true
+}
