@@ -23,6 +23,8 @@ struct sl_wait {
 	struct sl_wait *next;
 	void *owner;
 	int err;
+	/* Of a write: bytes that were not taken when it ended. */
+	uint64_t left;
 };
 
 #endif

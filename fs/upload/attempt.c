@@ -90,7 +90,7 @@ static bool worth_keeping(const struct sl_attempt *a)
 {
 	if (a->fate != SL_FATE_KEEP || !a->ready)
 		return false;
-	return a->acked || a->u->e->stopping;
+	return a->acked || a->old_count || a->u->e->stopping;
 }
 
 void sl_attempt_reap_locked(struct sl_attempt *a)
@@ -109,7 +109,10 @@ void sl_attempt_reap_locked(struct sl_attempt *a)
 	}
 	sl_attempt_unqueue_locked(a);
 	sl_file_free_part_locked(u, a->body);
+	if (a->upload_id && !a->ended && a->u->e->journal)
+		a->u->e->journal->kept(a->u->e->journal_arg, a->upload_id);
 	free(a->parts);
+	free(a->old);
 	free(a->upload_id);
 	free(a);
 	sl_upload_advance_locked(u);

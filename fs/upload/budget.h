@@ -14,9 +14,14 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct sl_lent;
+
 struct sl_piece {
 	struct sl_piece *next;
-	unsigned char data[]; /* budget.piece bytes */
+	unsigned char *data;
+	size_t len, cap;	/* filled, and room for */
+	struct sl_lent *lent;	/* whose memory it is; NULL: its own */
+	unsigned char own[];	/* budget.piece bytes, unless lent */
 };
 
 /* What one upload has of the budget. Zero it to begin. */
@@ -29,9 +34,7 @@ struct sl_share {
 struct sl_ask {
 	TAILQ_ENTRY(sl_ask) link;
 	struct sl_share *share;
-	size_t pieces;		/* needed, all at once */
 	uint64_t serial;	/* of the upload: greater is newer */
-	struct sl_piece *got;	/* when granted: the pieces, linked */
 };
 TAILQ_HEAD(sl_ask_list, sl_ask);
 
@@ -57,26 +60,43 @@ int sl_budget_init(struct sl_budget *b, uint64_t limit, uint64_t least);
 void sl_budget_release(struct sl_budget *b);
 
 /*
- * Takes n pieces for 's', linked, into *ret; admits it if need be. Only what
- * its claim covers while others wait ('general' false).
+ * Counts 'bytes' for 's', all or nothing; admits it if need be. Only what its
+ * claim covers while others wait ('general' false).
  */
-bool sl_budget_take(struct sl_budget *b, struct sl_share *s, size_t n,
-		    bool general, struct sl_piece **ret);
-/* Gives back a list of pieces. */
+bool sl_budget_charge(struct sl_budget *b, struct sl_share *s, uint64_t bytes,
+		      bool general);
+/*
+ * Up to n pieces for 's', linked, into *ret: all of them, or those that the
+ * claim still covers. Their number; 0: must wait.
+ */
+size_t sl_budget_take(struct sl_budget *b, struct sl_share *s, size_t n,
+		      bool general, struct sl_piece **ret);
+/* A piece of lent memory that was charged for; NULL: out of memory. */
+struct sl_piece *sl_budget_adopt(unsigned char *data, size_t n,
+				 struct sl_lent *lent);
+/* Gives back a list of pieces; what was lent goes to its owner. */
 void sl_budget_give(struct sl_budget *b, struct sl_share *s,
 		    struct sl_piece *list);
 /* No more bytes are expected: what it holds stays, its claim goes. */
 void sl_budget_shut(struct sl_budget *b, struct sl_share *s);
 
-/* Queues at the end. */
-void sl_budget_ask(struct sl_budget *b, struct sl_ask *a);
+/* Queues at the end; again: one that got a part of what it needs, in front. */
+void sl_budget_ask(struct sl_budget *b, struct sl_ask *a, bool again);
 /* Out of the queue, without a grant. */
 void sl_budget_withdraw(struct sl_budget *b, struct sl_ask *a);
+
+enum sl_grant {
+	SL_GRANT_NOT_NOW, /* for another reason than memory */
+	SL_GRANT_NONE,
+	SL_GRANT_SOME,
+	SL_GRANT_ALL,
+};
 /*
  * Grants what can be granted, oldest first, and moves it to 'granted'.
- * may(): this ask may be served now (NULL: all may).
+ * grant() takes the memory; 'general' as for sl_budget_take().
  */
-void sl_budget_serve(struct sl_budget *b, bool (*may)(struct sl_ask *),
+void sl_budget_serve(struct sl_budget *b,
+		     enum sl_grant (*grant)(struct sl_ask *, bool general),
 		     struct sl_ask_list *granted);
 /* The ask of the newest upload that is not admitted; else of any. */
 struct sl_ask *sl_budget_newest(struct sl_budget *b);

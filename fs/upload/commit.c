@@ -24,17 +24,22 @@
  *     it ends with status 0 (a subshell's redirection does). A writer
  *     that is not the opener (a child of a shell group) may exit so; but if
  *     nobody closes after it, RELEASE finds the file suspect: interrupted.
- *  4. It still has a descriptor for writing on this name: nothing, the last
+ *  4. It closes on its way out, in good order, as rsync does with --inplace
+ *     or --partial: within a handler of a signal that means to end it, which
+ *     shows in a blocked signal that was not blocked when it opened the file;
+ *     or in its clean-up after an error, where it ignores USR1 and USR2,
+ *     which it did not when it opened the file: interrupted.
+ *  5. It still has a descriptor for writing on this name: nothing, the last
  *     one counts (dup2 of shells and dd; opened, duplicated, closed).
- *  5. It reads one regular file that is longer than what was written, and has
+ *  6. It reads one regular file that is longer than what was written, and has
  *     read exactly what was written or the file has the target's name: a copy
  *     that was cut short: interrupted. (tar reads an archive: longer, another
  *     name, another position.) dd on INT closes its input first and its
  *     output after it, without haste: so what the same program was seen to
- *     read when it closed a duplicate (rule 4) counts while it reads nothing
+ *     read when it closed a duplicate (rule 5) counts while it reads nothing
  *     now. The price: dd with count= or skip= ends interrupted, too.
- *  6. A temporary name: everything acknowledged, not committed.
- *  7. Commit.
+ *  7. A temporary name: everything acknowledged, not committed.
+ *  8. Commit.
  *
  * An empty file is committed at the FLUSH of its opener, so that cp hears of
  * failures; where the caller is not to be seen RELEASE does it. If bytes come
@@ -46,6 +51,7 @@
  */
 #include "upload/commit.h"
 
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -66,6 +72,26 @@ static bool is_killed(const struct sl_commit *c,
 {
 	(void)c; /* every guard has the same shape */
 	return ev->caller.killed;
+}
+
+#define SIGNAL_BIT(n) (1u << ((n) - 1))
+
+static bool on_way_out(const struct sl_commit *c,
+		       const struct sl_commit_event *ev)
+{
+	static const uint32_t users =
+		SIGNAL_BIT(SIGUSR1) | SIGNAL_BIT(SIGUSR2);
+	static const uint32_t ending =
+		SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) |
+		SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM) |
+		SIGNAL_BIT(SIGUSR1) | SIGNAL_BIT(SIGALRM) |
+		SIGNAL_BIT(SIGPIPE);
+	const struct sl_caller *p = &ev->caller;
+
+	if (!p->pid || p->pid != c->open_pid)
+		return false;
+	return (p->blocked & ~c->open_blocked & ending) ||
+	       (p->ignored & ~c->open_ignored & users) == users;
 }
 
 static bool opener_exits(const struct sl_commit *c,
@@ -203,6 +229,8 @@ static const struct rule {
 	{ SL_EV_FLUSH, SL_ST_EMPTY, is_killed, ANY, SL_DO_NOTHING, SUSPECT },
 	{ SL_EV_FLUSH, SL_ST_EMPTY, writer_exits, ANY, SL_DO_NOTHING,
 	  SUSPECT },
+	{ SL_EV_FLUSH, SL_ST_EMPTY, on_way_out, ANY, SL_DO_NOTHING,
+	  SUSPECT },
 	{ SL_EV_FLUSH, SL_ST_EMPTY, has_size, ANY, SL_DO_NOTHING, 0 },
 	{ SL_EV_FLUSH, SL_ST_EMPTY, is_unseen, ANY, SL_DO_NOTHING, 0 },
 	{ SL_EV_FLUSH, SL_ST_EMPTY, still_open, ANY, SL_DO_NOTHING, 0 },
@@ -214,6 +242,8 @@ static const struct rule {
 	{ SL_EV_FLUSH, SL_ST_DIRTY, is_killed, SL_ST_INTERRUPTED,
 	  SL_DO_INTERRUPT, 0 },
 	{ SL_EV_FLUSH, SL_ST_DIRTY, opener_exits, SL_ST_INTERRUPTED,
+	  SL_DO_INTERRUPT, 0 },
+	{ SL_EV_FLUSH, SL_ST_DIRTY, on_way_out, SL_ST_INTERRUPTED,
 	  SL_DO_INTERRUPT, 0 },
 	{ SL_EV_FLUSH, SL_ST_DIRTY, child_done, ANY, SL_DO_NOTHING, 0 },
 	{ SL_EV_FLUSH, SL_ST_DIRTY, writer_exits, ANY, SL_DO_NOTHING,
@@ -275,9 +305,13 @@ void sl_commit_init(struct sl_commit *c, bool temporary)
 
 static void note_open(struct sl_commit *c, const struct sl_commit_event *ev)
 {
-	if (!c->opener || c->state == SL_ST_COMMITTED ||
-	    c->state == SL_ST_SETTLED)
-		c->opener = ev->caller.tgid;
+	if (c->opener && c->state != SL_ST_COMMITTED &&
+	    c->state != SL_ST_SETTLED)
+		return;
+	c->opener = ev->caller.tgid;
+	c->open_pid = ev->caller.pid;
+	c->open_blocked = ev->caller.blocked;
+	c->open_ignored = ev->caller.ignored;
 }
 
 static void note_write(struct sl_commit *c, const struct sl_commit_event *ev)

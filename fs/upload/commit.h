@@ -27,13 +27,16 @@ struct sl_caller {
 	uint64_t source_size;
 	uint64_t source_pos;
 	bool source_same_name; /* its last path segment equals the target's */
+	pid_t pid;	   /* the thread; 0: unknown */
+	/* Its blocked and ignored signals: bit 0 is signal 1. */
+	uint32_t blocked, ignored;
 	/* It has another descriptor for writing on a file of this name. */
 	bool still_open;
 	char comm[16]; /* the program, as /proc names it; or "" */
 };
 
 enum sl_commit_event_kind {
-	SL_EV_OPEN,	/* a writer opened (tgid) */
+	SL_EV_OPEN,	/* a writer opened (tgid, pid, signals) */
 	SL_EV_WRITE,	/* bytes were taken (tgid) */
 	SL_EV_TRUNCATE,	/* size set by ftruncate/truncate (tgid) */
 	SL_EV_FLUSH,	/* a descriptor was closed (caller, size) */
@@ -81,6 +84,8 @@ enum sl_commit_decision {
 struct sl_commit {
 	enum sl_commit_state state;
 	pid_t opener;	   /* thread group that opened for writing first */
+	pid_t open_pid;	   /* its thread, and what that did with signals */
+	uint32_t open_blocked, open_ignored;
 	pid_t writer;	   /* thread group that wrote last */
 	bool wrote;	   /* bytes since the last commit */
 	bool temporary;	   /* the present name never commits by itself */
@@ -101,10 +106,13 @@ const char *sl_commit_state_name(enum sl_commit_state s);
 /*
  * Looks at process 'pid' (a thread id, as FUSE gives it) through /proc
  * without ever asking a network or FUSE filesystem (statx with
- * AT_STATX_DONT_SYNC). name: last segment of the target. Never fails: what
- * cannot be seen stays unknown.
+ * AT_STATX_DONT_SYNC). tgid: its thread group if that is known, else 0. name:
+ * last segment of the target. Never fails: what cannot be seen stays unknown.
  */
-void sl_caller_look(pid_t pid, const char *name, struct sl_caller *ret);
+void sl_caller_look(pid_t pid, pid_t tgid, const char *name,
+		    struct sl_caller *ret);
+/* Only who it is: tgid, pid, signals. */
+void sl_caller_who(pid_t pid, struct sl_caller *ret);
 /* The thread group of a thread id; 0 when it cannot be told. */
 pid_t sl_caller_tgid(pid_t pid);
 

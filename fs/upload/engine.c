@@ -37,12 +37,35 @@
 #define LEAST_MEMORY ((uint64_t)32 << 20)
 #define DEFAULT_ADMIT_S 20
 
+/* How the thread sleeps: awake at its next turn, or with what clock. */
+enum { SLEEP_FOR_EVER, SLEEP_TRIM, SLEEP_TICK, SLEEP_NOT };
+
+static int clock_wanted(const struct sl_engine *e)
+{
+	if (e->timed || e->budget.asking)
+		return SLEEP_TICK;
+	return e->budget.spare ? SLEEP_TRIM : SLEEP_FOR_EVER;
+}
+
+void sl_engine_hold_locked(struct sl_engine *e, const struct sl_wait *w)
+{
+	e->parked++;
+	e->timed += w->deadline_ms != 0;
+}
+
+void sl_engine_drop_locked(struct sl_engine *e, const struct sl_wait *w)
+{
+	e->parked--;
+	e->timed -= w->deadline_ms != 0;
+}
+
+/* Waking the thread costs more than most of what it does. */
 void sl_engine_turn_locked(struct sl_engine *e)
 {
 	sl_pressure_relieve_locked(e);
 	sl_send_pump_locked(e);
-	if (e->answers || !TAILQ_EMPTY(&e->granted) ||
-	    (e->deep_sleep && (e->parked || e->budget.spare)))
+	if ((e->answers && !e->deliverers) || !TAILQ_EMPTY(&e->granted) ||
+	    clock_wanted(e) > e->sleeps)
 		sl_cond_signal(&e->wake);
 }
 
@@ -52,7 +75,7 @@ void sl_engine_park_locked(struct sl_engine *e, struct sl_upload *u,
 	w->owner = u;
 	w->next = *list;
 	*list = w;
-	e->parked++;
+	sl_engine_hold_locked(e, w);
 }
 
 void sl_engine_answer_locked(struct sl_engine *e, struct sl_wait *w, int err)
@@ -70,7 +93,7 @@ static void answer_parked_locked(struct sl_engine *e, struct sl_wait **at,
 	struct sl_wait *w = *at;
 
 	*at = w->next;
-	e->parked--;
+	sl_engine_drop_locked(e, w);
 	sl_engine_answer_locked(e, w, err);
 }
 
@@ -119,6 +142,8 @@ static bool stop_writer_locked(struct sl_engine *e, struct sl_wait *w, int err)
 		if (sl_writer_of(a)->w == w)
 			sl_writer_of(a)->stop = err;
 	}
+	if (e->running && e->running->w == w)
+		e->running->stop = err;
 	return false;
 }
 
@@ -195,21 +220,22 @@ static void trim_locked(struct sl_engine *e, int64_t now)
 /* Sleeps until there is work, at most a tick while anything has a clock. */
 static void sleep_locked(struct sl_engine *e)
 {
-	int64_t ms = e->parked ? TICK_MS : TRIM_MS;
+	int sleep = clock_wanted(e);
+	int64_t ms = sleep == SLEEP_TICK ? TICK_MS : TRIM_MS;
 
 	if (e->answers || !TAILQ_EMPTY(&e->granted) || e->quit)
 		return;
 	/* An injected clock does not tell how long to sleep. */
 	if (e->clock != &sl_clock_system)
 		ms = 1;
-	e->deep_sleep = !e->parked && !e->budget.spare;
-	if (e->deep_sleep)
+	e->sleeps = sleep;
+	if (sleep == SLEEP_FOR_EVER)
 		sl_cond_wait(&e->wake, &e->lock);
 	else
 		/* Early or late makes no difference: the clock is read. */
 		(void)sl_cond_wait_until(&e->wake, &e->lock,
 					 sl_mono_ms(&sl_clock_system) + ms);
-	e->deep_sleep = false;
+	e->sleeps = SLEEP_NOT;
 }
 
 static struct sl_ask *engine_step(struct sl_engine *e, bool *quit)
@@ -225,8 +251,10 @@ static struct sl_ask *engine_step(struct sl_engine *e, bool *quit)
 	trim_locked(e, now);
 	sl_engine_turn_locked(e);
 	a = TAILQ_FIRST(&e->granted);
-	if (a)
+	if (a) {
 		TAILQ_REMOVE(&e->granted, a, link);
+		e->running = sl_writer_of(a);
+	}
 	*quit = e->quit && !a && !e->answers;
 	return a;
 }
@@ -270,6 +298,7 @@ static int set_up(struct sl_engine *e, const struct sl_engine_config *cfg,
 	e->connections = cfg->connections;
 	e->admit_ms = 1000 * (int64_t)(cfg->admit_s ? cfg->admit_s :
 						      DEFAULT_ADMIT_S);
+	e->sleeps = SLEEP_NOT;
 	TAILQ_INIT(&e->uploads);
 	TAILQ_INIT(&e->flying);
 	TAILQ_INIT(&e->granted);

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes become parts. A write first gets all the pieces it needs (or is
- * parked whole, so that an interrupted write is one that did not happen),
- * then its bytes are copied and summed without the engine's lock, and only
- * the new length is published under it. While 'filling' is set, nobody else
- * touches the part: it is not cut, sent or freed.
+ * Bytes become parts. A write is taken in steps: each gets memory (pieces, or
+ * the writer's own, lent) for bytes of the part that is being filled, then
+ * the bytes are copied and summed without the engine's lock, and only the new
+ * lengths are published under it. While 'filling' is set, nobody else touches
+ * the part: it is not cut, sent or freed. What finds no memory is parked with
+ * its bytes, and the engine's thread does its steps as memory comes.
  */
 #include <string.h>
 
 #include "crc.h"
 #include "upload/internal.h"
 
-#define LARGEST_WRITE ((uint64_t)1 << 20)
-
-struct cursor {
-	struct sl_piece *piece;
-	size_t at;
-};
+/* Smaller writes are copied when they must wait: lent memory is large. */
+#define LEAST_LENT ((uint64_t)256 << 10)
 
 void sl_file_free_part_locked(struct sl_upload *u, struct sl_part_buf *p)
 {
@@ -35,8 +32,11 @@ void sl_file_drop_locked(struct sl_upload *u)
 	sl_file_free_part_locked(u, sl_steal(&u->cur));
 }
 
-/* Many files at once get smaller parts, so that sending begins in time. */
-static uint64_t target_of(struct sl_upload *u)
+/*
+ * Many files at once get smaller parts, so that sending begins in time.
+ * *early: that is so here.
+ */
+static uint64_t target_of(const struct sl_upload *u, bool *early)
 {
 	const struct sl_engine *e = u->e;
 	uint64_t full = sl_schedule_part(&e->schedule, u->hint,
@@ -46,20 +46,20 @@ static uint64_t target_of(struct sl_upload *u)
 
 	if (fair < e->schedule.least)
 		fair = e->schedule.least;
-	if (fair >= full || !u->early_left)
-		return full;
-	u->early_left--;
-	return fair;
+	*early = fair < full && u->early_left;
+	return *early ? fair : full;
 }
 
-static struct sl_part_buf *current_locked(struct sl_upload *u)
+static struct sl_part_buf *new_part(const struct sl_upload *u)
 {
-	if (u->cur)
-		return u->cur;
-	u->cur = calloc(1, sizeof(*u->cur));
-	if (u->cur)
-		u->cur->target = target_of(u);
-	return u->cur;
+	struct sl_part_buf *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->target = sl_resume_target(u);
+	if (!p->target)
+		p->target = target_of(u, &p->early);
+	return p;
 }
 
 static bool grow_parts(struct sl_attempt *a)
@@ -108,6 +108,14 @@ void sl_file_seal_locked(struct sl_upload *u)
 	u->sealed_size += p->size;
 	u->short_tail = p->size < u->e->schedule.least;
 	p->number = ++a->cut;
+	if (sl_resume_has(a, p)) {
+		a->parts[p->number - 1] = a->old[p->number - 1];
+		a->acked++;
+		u->sent += p->size;
+		u->bytes_gone = true;
+		sl_file_free_part_locked(u, p);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&a->sealed, p, link);
 	u->e->unsent++;
 	if (a->ready) {
@@ -118,120 +126,149 @@ void sl_file_seal_locked(struct sl_upload *u)
 	}
 }
 
+static size_t room_in_tail(const struct sl_part_buf *p)
+{
+	return p->tail ? p->tail->cap - p->tail->len : 0;
+}
+
 /*
- * Pieces for n more bytes whatever happens to the current part meanwhile. No
- * part is smaller than the largest write, so it crosses one border at most.
+ * Memory that holds the bytes already is kept as it is, if the part goes on
+ * at a piece's end: only the last piece of a part may have room.
  */
-static size_t most_pieces(const struct sl_upload *u, uint64_t n)
+static struct sl_piece *adopt_locked(struct sl_upload *u,
+				     const struct sl_part_buf *part,
+				     struct sl_source *src, bool general)
 {
-	return (size_t)(n / u->e->budget.piece) + 2;
-}
+	struct sl_piece *p;
 
-static bool fits_tail(const struct sl_upload *u, uint64_t n)
-{
-	const struct sl_part_buf *p = u->cur;
-
-	return p && p->size + n < p->target &&
-	       p->size + n <= (uint64_t)p->pieces * u->e->budget.piece;
-}
-
-/* Links pieces for the next step of at most n bytes; 0: no memory. */
-static uint64_t plan_locked(struct sl_upload *u, uint64_t n, struct cursor *c)
-{
-	size_t piece = u->e->budget.piece;
-	struct sl_part_buf *p = current_locked(u);
-	uint64_t have;
-
+	if (!src->lent || src->left != SL_WRITE_MAX || room_in_tail(part) ||
+	    part->target - part->size < src->left)
+		return NULL;
+	p = sl_budget_adopt(src->data, src->left, src->lent);
 	if (!p)
-		return 0;
-	if (n > p->target - p->size)
-		n = p->target - p->size;
-	have = (uint64_t)p->pieces * piece;
-	*c = (struct cursor){ .piece = have > p->size ? p->tail : NULL,
-			      .at = p->size % piece };
-	for (; have < p->size + n; have += piece) {
-		struct sl_piece *q = u->spare;
+		return NULL;
+	if (!sl_budget_charge(&u->e->budget, &u->share, src->left, general)) {
+		free(p);
+		return NULL;
+	}
+	src->lent = NULL;
+	return p;
+}
 
-		u->spare = q->next;
-		q->next = NULL;
-		*(p->tail ? &p->tail->next : &p->head) = q;
-		p->tail = q;
+static void link_pieces(struct sl_part_buf *p, struct sl_piece *list)
+{
+	while (list) {
+		*(p->tail ? &p->tail->next : &p->head) = list;
+		p->tail = list;
 		p->pieces++;
-		if (!c->piece)
-			c->piece = q;
-	}
-	return n;
-}
-
-static uint32_t copy_in(struct cursor c, size_t piece, uint32_t crc,
-			const unsigned char *src, uint64_t n)
-{
-	while (n) {
-		size_t k = piece - c.at < n ? piece - c.at : (size_t)n;
-
-		if (src) {
-			memcpy(c.piece->data + c.at, src, k);
-			src += k;
-		} else {
-			memset(c.piece->data + c.at, 0, k);
-		}
-		crc = sl_crc32(crc, c.piece->data + c.at, k);
-		n -= k;
-		c.piece = c.piece->next;
-		c.at = 0;
-	}
-	return crc;
-}
-
-/* The pieces are in u->spare, u->filling is set. Without the lock. */
-static void fill(struct sl_upload *u, const unsigned char *src, uint64_t n)
-{
-	struct sl_engine *e = u->e;
-
-	while (n) {
-		struct cursor c = { 0 };
-		uint64_t step;
-		uint32_t crc = 0;
-
-		sl_mutex_lock(&e->lock);
-		step = u->err ? 0 : plan_locked(u, n, &c);
-		if (step)
-			crc = u->cur->crc;
-		else if (!u->err)
-			sl_upload_fail_locked(u, -ENOMEM, NULL);
-		sl_mutex_unlock(&e->lock);
-		if (!step)
-			return;
-		crc = copy_in(c, e->budget.piece, crc, src, step);
-		sl_mutex_lock(&e->lock);
-		u->cur->size += step;
-		u->cur->crc = crc;
-		if (!u->err && u->cur->size == u->cur->target)
-			sl_file_seal_locked(u);
-		sl_send_pump_locked(e);
-		sl_mutex_unlock(&e->lock);
-		n -= step;
-		src = src ? src + step : NULL;
+		list = list->next;
 	}
 }
 
-static void begin_fill_locked(struct sl_upload *u, struct sl_piece *pieces)
+/* Memory for as much of 'src' as goes into the part, or can be had. */
+static enum sl_grant find_memory_locked(struct sl_upload *u,
+					struct sl_part_buf *part,
+					struct sl_source *src, bool general,
+					struct sl_step *st)
 {
+	size_t piece = u->e->budget.piece, room = room_in_tail(part);
+	uint64_t n = part->target - part->size;
+	struct sl_piece *more = adopt_locked(u, part, src, general);
+	size_t want = 0, got = 0;
+
+	if (n > src->left)
+		n = src->left;
+	if (!more && n > room) {
+		want = (n - room + piece - 1) / piece;
+		got = sl_budget_take(&u->e->budget, &u->share, want, general,
+				     &more);
+		if (n > room + (uint64_t)got * piece)
+			n = room + (uint64_t)got * piece;
+	}
+	st->n = n;
+	st->crc = part->crc;
+	st->first = room ? part->tail : more;
+	link_pieces(part, more);
+	if (!n)
+		return SL_GRANT_NONE;
+	return got < want ? SL_GRANT_SOME : SL_GRANT_ALL;
+}
+
+/* If memory is granted, the upload is being filled until end_step_locked(). */
+static enum sl_grant begin_step_locked(struct sl_upload *u,
+				       struct sl_source *src, bool general,
+				       struct sl_step *st)
+{
+	SL_CLEANUP(free) struct sl_part_buf *fresh = NULL;
+	enum sl_grant g;
+
+	if (!u->cur)
+		fresh = new_part(u);
+	if (!u->cur && !fresh)
+		return SL_GRANT_NONE; /* asked again at the next tick */
+	g = find_memory_locked(u, fresh ? fresh : u->cur, src, general, st);
+	if (g == SL_GRANT_NONE)
+		return g;
+	if (fresh) {
+		u->early_left -= fresh->early;
+		u->cur = sl_steal(&fresh);
+	}
 	u->filling = true;
-	u->committed = false;
-	u->spare = pieces;
+	u->committed = u->closed = false;
 	u->refs++;
+	return g;
 }
 
-static void end_fill_locked(struct sl_upload *u)
+/* Copies and sums the step's bytes; what is there already is only summed. */
+static void do_step(struct sl_step *st, struct sl_source *src)
 {
-	sl_budget_give(&u->e->budget, &u->share, sl_steal(&u->spare));
+	struct sl_piece *p = st->first;
+	uint64_t n = st->n;
+
+	for (; n; p = p->next) {
+		size_t k = p->cap - p->len < n ? p->cap - p->len : (size_t)n;
+		unsigned char *dst = p->data + p->len;
+
+		if (!src->data)
+			memset(dst, 0, k);
+		else if (dst != src->data)
+			memcpy(dst, src->data, k);
+		st->crc = sl_crc32(st->crc, dst, k);
+		if (src->data)
+			src->data += k;
+		n -= k;
+	}
+	src->left -= st->n;
+}
+
+static void publish_locked(struct sl_upload *u, const struct sl_step *st)
+{
+	struct sl_piece *p = st->first;
+	uint64_t n = st->n;
+
+	for (; n; p = p->next) {
+		size_t k = p->cap - p->len < n ? p->cap - p->len : (size_t)n;
+
+		p->len += k;
+		n -= k;
+	}
+	u->cur->size += st->n;
+	u->cur->crc = st->crc;
+	if (u->cur->size == u->cur->target)
+		sl_file_seal_locked(u);
+}
+
+static void end_step_locked(struct sl_upload *u, const struct sl_step *st)
+{
 	u->filling = false;
 	if (u->err) {
 		sl_file_drop_locked(u);
 		sl_budget_shut(&u->e->budget, &u->share);
+	} else {
+		publish_locked(u, st);
 	}
 	sl_upload_advance_locked(u);
+	sl_engine_turn_locked(u->e);
 }
 
 static int check_write_locked(struct sl_upload *u, uint64_t n)
@@ -258,88 +295,112 @@ static int check_write_locked(struct sl_upload *u, uint64_t n)
 	return u->err;
 }
 
-/* 1: pieces are taken, go on; 0: must wait; -errno. */
-static int try_begin(struct sl_upload *u, uint64_t n)
+/* 1: a step has begun; 0: the write must wait; -errno. */
+static int try_step(struct sl_upload *u, struct sl_source *src,
+		    struct sl_step *st)
 {
-	struct sl_engine *e = u->e;
-	struct sl_piece *pieces = NULL;
-	size_t need;
 	int err;
 
-	SL_LOCK_SCOPE(&e->lock);
-	err = check_write_locked(u, n);
+	SL_LOCK_SCOPE(&u->e->lock);
+	err = check_write_locked(u, src->left);
 	if (err)
 		return err;
-	if (u->writers || u->filling || u->final)
+	if (u->writers || u->filling || u->final || sl_resume_waits(u))
 		return 0;
-	need = fits_tail(u, n) ? 0 : most_pieces(u, n);
-	if (!sl_budget_take(&e->budget, &u->share, need, !e->budget.asking,
-			    &pieces))
-		return 0;
-	u->closed = false;
-	begin_fill_locked(u, pieces);
-	return 1;
+	return begin_step_locked(u, src, !u->e->budget.asking, st) !=
+	       SL_GRANT_NONE;
 }
 
-static int end_write(struct sl_upload *u)
+static int end_step(struct sl_upload *u, const struct sl_step *st)
 {
-	struct sl_engine *e = u->e;
 	int err;
 
-	SL_LOCK_SCOPE(&e->lock);
-	end_fill_locked(u);
+	SL_LOCK_SCOPE(&u->e->lock);
+	end_step_locked(u, st);
 	err = u->err;
-	sl_engine_turn_locked(e);
 	sl_upload_unref_locked(u);
 	return err;
 }
 
-static void ask_locked(struct sl_writer *wr)
+/* 0: all is taken; 1: what is left must wait; -errno. */
+static int take_now(struct sl_upload *u, struct sl_source *src)
 {
-	uint64_t n = wr->left < LARGEST_WRITE ? wr->left : LARGEST_WRITE;
+	while (src->left) {
+		struct sl_step st;
+		int r = try_step(u, src, &st);
 
-	wr->ask.share = &wr->u->share;
-	wr->ask.serial = wr->u->serial;
-	wr->ask.pieces = most_pieces(wr->u, n);
-	sl_budget_ask(&wr->u->e->budget, &wr->ask);
+		if (r <= 0)
+			return r ? r : 1;
+		do_step(&st, src);
+		r = end_step(u, &st);
+		if (r)
+			return r;
+	}
+	return 0;
 }
 
 static void free_writer(struct sl_writer *wr)
 {
-	free(wr->data);
+	if (wr->src.lent)
+		wr->src.lent->give_back(wr->src.lent);
+	free(wr->copy);
 	free(wr);
 }
 
-static int park_write(struct sl_upload *u, const void *data, uint64_t n,
-		      struct sl_wait *w)
+static struct sl_writer *new_writer(struct sl_upload *u,
+				    const struct sl_source *src,
+				    struct sl_wait *w)
 {
-	struct sl_engine *e = u->e;
 	struct sl_writer *wr = calloc(1, sizeof(*wr));
-	int err;
 
-	if (wr && data)
-		wr->data = malloc(n);
-	if (!wr || (data && !wr->data)) {
-		free(wr);
-		return -ENOMEM;
-	}
-	if (data)
-		memcpy(wr->data, data, n);
+	if (!wr)
+		return NULL;
 	wr->u = u;
 	wr->w = w;
-	wr->left = n;
+	wr->src = *src;
+	wr->src.lent = NULL; /* until it is parked */
+	if (!src->data || (src->lent && src->left >= LEAST_LENT))
+		return wr;
+	wr->src.data = wr->copy = malloc(src->left);
+	if (!wr->copy) {
+		free(wr);
+		return NULL;
+	}
+	memcpy(wr->copy, src->data, src->left);
+	return wr;
+}
+
+static void ask_locked(struct sl_writer *wr, bool again)
+{
+	wr->ask.share = &wr->u->share;
+	wr->ask.serial = wr->u->serial;
+	sl_budget_ask(&wr->u->e->budget, &wr->ask, again);
+}
+
+static int park_write(struct sl_upload *u, struct sl_source *src,
+		      struct sl_wait *w, bool taken)
+{
+	struct sl_engine *e = u->e;
+	struct sl_writer *wr = new_writer(u, src, w);
+	int err;
+
+	if (!wr)
+		return -ENOMEM;
 	SL_LOCK_SCOPE(&e->lock);
-	err = check_write_locked(u, n);
+	err = check_write_locked(u, src->left);
 	if (err) {
 		free_writer(wr);
 		return err;
 	}
+	if (!wr->copy)
+		wr->src.lent = sl_steal(&src->lent);
+	wr->taken = taken;
 	u->closed = false;
 	u->refs++;
 	u->writers++;
 	w->owner = u;
-	e->parked++;
-	ask_locked(wr);
+	sl_engine_hold_locked(e, w);
+	ask_locked(wr, false);
 	sl_engine_turn_locked(e);
 	return SL_PARKED;
 }
@@ -348,92 +409,88 @@ void sl_file_end_writer_locked(struct sl_writer *wr, int err)
 {
 	struct sl_upload *u = wr->u;
 
-	u->e->parked--;
-	sl_engine_answer_locked(u->e, wr->w, err);
+	sl_engine_drop_locked(u->e, wr->w);
+	wr->w->left = wr->src.left;
+	/* A short write: what was taken stays taken. */
+	if (err == -EINTR && wr->taken && wr->src.data)
+		err = 0;
+	sl_engine_answer_locked(u->e, wr->w, wr->src.left ? err : u->err);
 	free_writer(wr);
 	u->writers--;
 	sl_upload_advance_locked(u);
 	sl_upload_unref_locked(u);
 }
 
+enum sl_grant sl_file_grant_locked(struct sl_ask *a, bool general)
+{
+	struct sl_writer *wr = sl_writer_of(a);
+	struct sl_upload *u = wr->u;
+
+	if (u->filling || u->final || sl_resume_waits(u))
+		return SL_GRANT_NOT_NOW;
+	return begin_step_locked(u, &wr->src, general, &wr->step);
+}
+
 void sl_file_run_writer(struct sl_writer *wr)
 {
 	struct sl_upload *u = wr->u;
 	struct sl_engine *e = u->e;
-	uint64_t n = wr->left < LARGEST_WRITE ? wr->left : LARGEST_WRITE;
 
-	sl_mutex_lock(&e->lock);
-	begin_fill_locked(u, wr->ask.got);
-	sl_mutex_unlock(&e->lock);
-	fill(u, wr->data, n);
+	do_step(&wr->step, &wr->src);
 	SL_LOCK_SCOPE(&e->lock);
-	wr->left -= n;
-	end_fill_locked(u);
-	if (wr->left && !u->err && !wr->stop)
-		ask_locked(wr);
+	e->running = NULL;
+	wr->taken = true;
+	end_step_locked(u, &wr->step);
+	if (wr->src.left && !u->err && !wr->stop)
+		ask_locked(wr, wr->src.data != NULL);
 	else
 		sl_file_end_writer_locked(wr, u->err ? u->err : wr->stop);
 	sl_engine_turn_locked(e);
 	sl_upload_unref_locked(u);
 }
 
-static int write_any(struct sl_upload *u, const void *data, uint64_t n,
+static int write_any(struct sl_upload *u, struct sl_source *src,
 		     struct sl_wait *w)
 {
-	int r = try_begin(u, n);
+	uint64_t n = src->left;
+	int r = take_now(u, src);
 
-	if (r < 0)
-		return r;
-	if (!r)
-		return park_write(u, data, n, w);
-	fill(u, data, n);
-	return end_write(u);
+	return r > 0 ? park_write(u, src, w, src->left < n) : r;
+}
+
+int sl_upload_write_lent(struct sl_upload *u, const void *data, size_t n,
+			 struct sl_lent **lent, struct sl_wait *w)
+{
+	struct sl_source src = {
+		/* Read only, however it is spelled here. */
+		.data = (unsigned char *)(uintptr_t)data,
+		.left = n,
+		.lent = *lent,
+	};
+	int r;
+
+	if (!n || n > SL_WRITE_MAX)
+		return -EINVAL;
+	r = write_any(u, &src, w);
+	*lent = src.lent;
+	return r;
 }
 
 int sl_upload_write(struct sl_upload *u, const void *data, size_t n,
 		    struct sl_wait *w)
 {
-	if (!n || n > LARGEST_WRITE)
-		return -EINVAL;
-	return write_any(u, data, n, w);
+	struct sl_lent *none = NULL;
+
+	return sl_upload_write_lent(u, data, n, &none, w);
 }
 
 int sl_upload_zeros(struct sl_upload *u, uint64_t n, struct sl_wait *w)
 {
+	struct sl_source src = { .left = n };
+
 	if (!n)
 		return 0;
-	if (n <= LARGEST_WRITE)
-		return write_any(u, NULL, n, w);
-	return park_write(u, NULL, n, w);
-}
-
-ssize_t sl_upload_peek(struct sl_upload *u, uint64_t offset, void *dst,
-		       size_t n)
-{
-	SL_LOCK_SCOPE(&u->e->lock);
-	size_t piece = u->e->budget.piece;
-	uint64_t size = sl_file_size_locked(u);
-	struct sl_piece *p;
-	size_t done = 0;
-
-	if (u->bytes_gone || u->sealed_size)
-		return -ENODATA;
-	if (offset >= size)
-		return 0;
-	if (n > size - offset)
-		n = (size_t)(size - offset);
-	p = u->cur->head;
-	for (; offset >= piece; offset -= piece)
-		p = p->next;
-	while (done < n) {
-		size_t k = piece - offset;
-
-		if (k > n - done)
-			k = n - done;
-		memcpy((char *)dst + done, p->data + offset, k);
-		done += k;
-		offset = 0;
-		p = p->next;
-	}
-	return (ssize_t)done;
+	if (n <= SL_WRITE_MAX)
+		return write_any(u, &src, w);
+	return park_write(u, &src, w, false);
 }

@@ -24,11 +24,13 @@ struct sl_part_buf {
 	uint64_t target; /* sealed when it is this large */
 	struct sl_piece *head, *tail; /* all but the tail are full */
 	unsigned pieces;
+	bool early; /* smaller than the schedule, for fairness */
 };
 TAILQ_HEAD(sl_part_list, sl_part_buf);
 
 enum sl_job {
 	SL_JOB_NONE,
+	SL_JOB_LIST,
 	SL_JOB_PUT,
 	SL_JOB_BEGIN,
 	SL_JOB_COMPLETE,
@@ -66,6 +68,11 @@ struct sl_attempt {
 	struct sl_part_buf *body;  /* put: what is sent */
 	struct sl_part_list sealed; /* parts not yet started */
 	struct sl_part *parts;	   /* acknowledged ones by number - 1 */
+	bool resumed;		   /* goes on with an id of an earlier copy */
+	bool listing;		   /* its parts are being asked for */
+	bool aligned;		   /* cut at the old borders so far */
+	struct sl_part *old;	   /* stored, by number - 1; size 0: no */
+	uint32_t old_cap, old_count;
 	uint32_t parts_cap;
 	uint32_t cut, acked;
 };
@@ -82,13 +89,29 @@ struct sl_xfer {
 };
 TAILQ_HEAD(sl_xfer_list, sl_xfer);
 
+/* Where the bytes of a write come from. */
+struct sl_source {
+	unsigned char *data;  /* the next byte; NULL: zeros */
+	uint64_t left;
+	struct sl_lent *lent; /* the memory behind it; NULL: not ours */
+};
+
+/* One step of a write: its memory is there, its bytes not yet. */
+struct sl_step {
+	struct sl_piece *first; /* where it begins, at its len */
+	uint64_t n;
+	uint32_t crc;		/* of the part, before and after */
+};
+
 /* A parked write. */
 struct sl_writer {
 	struct sl_ask ask;
 	struct sl_upload *u; /* holds a reference */
 	struct sl_wait *w;
-	unsigned char *data; /* owned; NULL: zeros */
-	uint64_t left;
+	struct sl_source src;
+	struct sl_step step; /* while granted */
+	unsigned char *copy; /* owned bytes, unless lent; NULL: zeros */
+	bool taken;	     /* some bytes, by earlier steps */
 	int stop;	     /* -errno: ends after the step under way */
 };
 
@@ -103,7 +126,6 @@ struct sl_upload {
 	struct sl_share share;
 
 	struct sl_part_buf *cur; /* being filled; after a put: still held */
-	struct sl_piece *spare;	 /* granted to the filler */
 	uint64_t sealed_size;	 /* of the parts cut so far */
 	uint32_t sealed_crc;
 	uint64_t sent;
@@ -151,18 +173,24 @@ struct sl_engine {
 	int unsent;	/* sealed parts not yet started */
 	int journaling; /* waiting for the journal's ready() */
 	int parked;	/* waits held */
+	int timed;	/* of these, with a deadline */
+	int deliverers;	/* threads that are about to deliver answers */
 	int callbacks;	/* threads inside that will take the lock again */
 	uint64_t bytes_sent;
 	struct sl_ask_list granted; /* writes to be copied by the thread */
+	struct sl_writer *running;  /* whose bytes it copies */
 	struct sl_wait *answers, **answers_end;
 	int64_t stalled_since; /* 0: not stalled */
 	int64_t trim_at;
-	bool deep_sleep; /* the thread sleeps without a clock */
+	int sleeps;	/* how the thread sleeps; engine.c's own */
 	bool stopping, quit;
 	pthread_t thread;
 };
 
 /* engine.c */
+/* A wait is held from now on; it is about to be answered. */
+void sl_engine_hold_locked(struct sl_engine *e, const struct sl_wait *w);
+void sl_engine_drop_locked(struct sl_engine *e, const struct sl_wait *w);
 void sl_engine_turn_locked(struct sl_engine *e);
 void sl_engine_park_locked(struct sl_engine *e, struct sl_upload *u,
 			   struct sl_wait **list, struct sl_wait *w);
@@ -179,7 +207,9 @@ void sl_file_drop_locked(struct sl_upload *u);
 void sl_file_free_part_locked(struct sl_upload *u, struct sl_part_buf *p);
 /* Cuts what was gathered into a part and queues it. */
 void sl_file_seal_locked(struct sl_upload *u);
-/* Copies a granted write. Called without the lock. */
+/* Memory for the next step of a parked write; see sl_budget_serve(). */
+enum sl_grant sl_file_grant_locked(struct sl_ask *a, bool general);
+/* Copies a granted step. Called without the lock. */
 void sl_file_run_writer(struct sl_writer *wr);
 void sl_file_end_writer_locked(struct sl_writer *wr, int err);
 static inline uint64_t sl_file_size_locked(const struct sl_upload *u)
@@ -199,6 +229,16 @@ void sl_attempt_unqueue_locked(struct sl_attempt *a);
 void sl_attempt_kill_locked(struct sl_attempt *a);
 void sl_attempt_detach_locked(struct sl_upload *u, enum sl_fate fate);
 void sl_attempt_reap_locked(struct sl_attempt *a);
+
+/* resume.c */
+/* Writers wait: it is not known yet what is stored. */
+bool sl_resume_waits(const struct sl_upload *u);
+int sl_resume_on_part(struct sl_op *op, const struct sl_part *p);
+void sl_resume_back(struct sl_xfer *x);
+/* The size of the stored part that the next one may equal; 0: none. */
+uint64_t sl_resume_target(const struct sl_upload *u);
+/* The store has this part already. */
+bool sl_resume_has(struct sl_attempt *a, const struct sl_part_buf *p);
 
 /* send.c */
 void sl_send_pump_locked(struct sl_engine *e);

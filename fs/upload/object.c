@@ -36,6 +36,23 @@ int sl_upload_new(struct sl_engine *e, const char *key, uint64_t size_hint,
 	return 0;
 }
 
+int sl_upload_expect(struct sl_upload *u, uint64_t size,
+		     struct sl_error *err)
+{
+	const struct sl_schedule *sch = &u->e->schedule;
+	int r = size ? sl_schedule_check(sch, size, err) : 0;
+
+	if (r)
+		return r;
+	SL_LOCK_SCOPE(&u->e->lock);
+	/* Later it would count early parts twice. */
+	if (u->sealed_size || (u->a && !u->a->resumed))
+		return 0;
+	u->hint = size;
+	u->early_left = sl_schedule_spare_parts(sch, size);
+	return 0;
+}
+
 void *sl_upload_arg(struct sl_upload *u)
 {
 	return u->arg;
@@ -80,8 +97,12 @@ void sl_upload_unref(struct sl_upload *u)
 
 static void start_commit_locked(struct sl_upload *u)
 {
-	struct sl_attempt *a = u->a;
+	struct sl_attempt *a;
 
+	/* Nothing of what an earlier copy left is wanted. */
+	if (u->a && u->a->resumed && !u->a->cut && !u->cur)
+		sl_attempt_detach_locked(u, SL_FATE_ABORT);
+	a = u->a;
 	if (a && u->cur) {
 		sl_file_seal_locked(u);
 		if (u->err)
@@ -125,7 +146,8 @@ void sl_upload_advance_locked(struct sl_upload *u)
 		sl_budget_shut(&e->budget, &u->share);
 	if (is_settled(u))
 		sl_engine_answer_all_locked(e, &u->settles, 0);
-	if (u->commit_want && !u->committed && !u->final && !u->finals)
+	if (u->commit_want && !u->committed && !u->final && !u->finals &&
+	    !sl_resume_waits(u))
 		start_commit_locked(u);
 }
 
@@ -312,4 +334,33 @@ void sl_upload_get(struct sl_upload *u, struct sl_upload_state *ret)
 	if (u->cur)
 		ret->crc32 = sl_crc32_combine(u->sealed_crc, u->cur->crc,
 					      u->cur->size);
+}
+
+ssize_t sl_upload_peek(struct sl_upload *u, uint64_t offset, void *dst,
+		       size_t n)
+{
+	SL_LOCK_SCOPE(&u->e->lock);
+	uint64_t size = sl_file_size_locked(u);
+	struct sl_piece *p;
+	size_t done = 0;
+
+	if (u->bytes_gone || u->sealed_size)
+		return -ENODATA;
+	if (offset >= size)
+		return 0;
+	if (n > size - offset)
+		n = (size_t)(size - offset);
+	p = u->cur->head;
+	for (; offset >= p->len; p = p->next)
+		offset -= p->len;
+	for (; done < n; p = p->next) {
+		size_t k = p->len - (size_t)offset;
+
+		if (k > n - done)
+			k = n - done;
+		memcpy((char *)dst + done, p->data + offset, k);
+		done += k;
+		offset = 0;
+	}
+	return (ssize_t)done;
 }

@@ -84,19 +84,13 @@ static bool cut_one_locked(struct sl_engine *e)
 	return true;
 }
 
-static bool may_serve(struct sl_ask *a)
-{
-	const struct sl_upload *u = sl_writer_of(a)->u;
-
-	return !u->filling && !u->final;
-}
-
 void sl_pressure_relieve_locked(struct sl_engine *e)
 {
 	do {
 		if (!e->budget.asking)
 			return;
-		sl_budget_serve(&e->budget, may_serve, &e->granted);
+		sl_budget_serve(&e->budget, sl_file_grant_locked,
+				&e->granted);
 	} while (e->budget.asking && forget_one_locked(e));
 	while (e->budget.asking && busy(e) < e->connections) {
 		if (!park_one_locked(e) && !cut_one_locked(e))
@@ -127,7 +121,7 @@ void sl_pressure_tick_locked(struct sl_engine *e, int64_t now)
 							   NEXT_VICTIM_MS);
 	u = sl_writer_of(sl_budget_newest(&e->budget))->u;
 	sl_upload_fail_locked(u, sl_error_set(&err, ENOBUFS,
-		"'%s' waits only for other open files: write fewer files at "
-		"once than %d, or mount with more memory=", u->key,
+		"'%s' waits only for other open files: write no more than %d "
+		"files at once, or mount with more memory=", u->key,
 		e->budget.admitted), &err);
 }

@@ -66,7 +66,7 @@ int sl_schedule_init(struct sl_schedule *s, const struct sl_backend_limits *l,
 	uint64_t most = min_u64(l->max_part, MOST_PIECES * (uint64_t)piece);
 
 	*s = (struct sl_schedule){
-		/* Not under one write, see most_pieces() in file.c. */
+		/* Not under one write: it crosses one border at most. */
 		.least = max_u64(l->min_part, MIB),
 		.cap = min_u64(budget / 4, most),
 		.cap_known = min_u64(budget / 2, most),

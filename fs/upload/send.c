@@ -20,19 +20,10 @@ static const struct job {
 	int priority;
 } jobs[SL_JOB__COUNT];
 
-static void build_iov(struct sl_xfer *x, const struct sl_part_buf *p,
-		      size_t piece)
+static void build_iov(struct sl_xfer *x, const struct sl_part_buf *p)
 {
-	uint64_t left = p->size;
-	struct sl_piece *q = p->head;
-
-	while (left) {
-		size_t k = left < piece ? (size_t)left : piece;
-
-		x->iov[x->op.body_count++] = (struct iovec){ q->data, k };
-		left -= k;
-		q = q->next;
-	}
+	for (struct sl_piece *q = p->head; q; q = q->next)
+		x->iov[x->op.body_count++] = (struct iovec){ q->data, q->len };
 	x->op.size = p->size;
 	x->op.crc32 = p->crc;
 }
@@ -58,10 +49,11 @@ static struct sl_xfer *new_xfer(struct sl_attempt *a, enum sl_job job,
 	x->op.upload_id = a->upload_id;
 	x->op.priority = jobs[job].priority;
 	x->op.retry_for_ms = -1;
+	x->op.on_part = sl_resume_on_part;
 	x->op.done = xfer_done;
 	x->op.arg = x;
 	if (p)
-		build_iov(x, p, a->u->e->budget.piece);
+		build_iov(x, p);
 	return x;
 }
 
@@ -253,6 +245,7 @@ static void abort_back(struct sl_xfer *x)
 }
 
 static const struct job jobs[SL_JOB__COUNT] = {
+	[SL_JOB_LIST] = { sl_backend_list_parts, sl_resume_back, 1 },
 	[SL_JOB_PUT] = { sl_backend_put, final_back, 1 },
 	[SL_JOB_BEGIN] = { sl_backend_upload_begin, begin_back, 1 },
 	[SL_JOB_COMPLETE] = { sl_backend_complete, final_back, 1 },
@@ -275,8 +268,9 @@ static void tell_journal(struct sl_engine *e, const struct sl_xfer *x)
 		p.size = x->part->size;
 		p.crc32 = x->part->crc;
 		e->journal->part(e->journal_arg, x->a->u, op->upload_id, &p);
-	} else if (gone && (x->job == SL_JOB_COMPLETE ||
-			    x->job == SL_JOB_ABORT)) {
+	} else if ((gone && (x->job == SL_JOB_COMPLETE ||
+			     x->job == SL_JOB_ABORT)) ||
+		   (x->job == SL_JOB_LIST && op->err == -ESTALE)) {
 		e->journal->ended(e->journal_arg, x->a->u, op->upload_id);
 	}
 }
@@ -314,11 +308,12 @@ static void xfer_done(struct sl_op *op)
 	tell_journal(e, x);
 	sl_mutex_lock(&e->lock);
 	e->callbacks++;
+	e->deliverers++;
 	u->refs++;
 	TAILQ_REMOVE(&e->flying, x, link);
 	e->in_flight--;
-	a->flying--;
 	jobs[x->job].back(x);
+	a->flying--; /* it kept the attempt alive until here */
 	begun = x->job == SL_JOB_BEGIN && a->flying;
 	if (!begun) {
 		sl_attempt_reap_locked(a);
@@ -336,6 +331,9 @@ static void xfer_done(struct sl_op *op)
 	sl_engine_deliver(e);
 	sl_mutex_lock(&e->lock);
 	e->callbacks--;
+	/* Whoever left an answer meanwhile counted on us. */
+	if (!--e->deliverers && e->answers)
+		sl_cond_signal(&e->wake);
 	sl_cond_signal(&e->idle);
 	sl_mutex_unlock(&e->lock);
 }

@@ -44,6 +44,11 @@ struct sl_journal_ops {
 		     const struct sl_part *p);
 	/* The upload id is gone: completed or aborted. */
 	void (*ended)(void *arg, struct sl_upload *u, const char *upload_id);
+	/*
+	 * It stays behind with its parts, and nothing of it is on its way any
+	 * more. Called with locks held: it must only take note.
+	 */
+	void (*kept)(void *arg, const char *upload_id);
 };
 
 struct sl_engine_config {
@@ -86,19 +91,52 @@ void sl_engine_get_stats(struct sl_engine *e, struct sl_engine_stats *ret);
 int sl_upload_new(struct sl_engine *e, const char *key, uint64_t size_hint,
 		  void *arg, struct sl_upload **ret,
 		  struct sl_error *err) SL_MUST_CHECK;
+/*
+ * Before the first byte: goes on with an upload id that an earlier copy of
+ * the same key left behind ('kept'), without sending again what is stored.
+ * -EOPNOTSUPP: the store does not tell; -EBUSY: it has begun already.
+ */
+int sl_upload_resume(struct sl_upload *u, const char *upload_id)
+	SL_MUST_CHECK;
+/*
+ * The final size has become known, before the first part is full. -EFBIG as
+ * above: what was taken stays, and nothing is sent.
+ */
+int sl_upload_expect(struct sl_upload *u, uint64_t size,
+		     struct sl_error *err) SL_MUST_CHECK;
 void *sl_upload_arg(struct sl_upload *u);
 const char *sl_upload_key(struct sl_upload *u);
 /* Drops the caller's reference; an upload in flight ends by itself. */
 void sl_upload_unref(struct sl_upload *u);
 
 /*
- * Appends n (1..1 MiB) bytes. 0: taken. SL_PARKED: copied, w->done(0) when
+ * Memory of a caller that holds the bytes of a write and may be kept instead
+ * of being copied. give_back() comes once, on any thread, with locks held: it
+ * must neither block nor call back into this interface.
+ */
+struct sl_lent {
+	void (*give_back)(struct sl_lent *l);
+};
+
+/* The most bytes of one write. */
+#define SL_WRITE_MAX ((size_t)1 << 20)
+
+/*
+ * Appends n (1..SL_WRITE_MAX) bytes. 0: taken. SL_PARKED: w->done(0) when
  * taken. Errors: the upload's sticky one; -EFBIG; -ENOBUFS (waiting only for
  * other open writers, by done); -EPIPE after commit was asked for (see
- * sl_upload_reopen).
+ * sl_upload_reopen). An interrupted write ends with 0 and w->left > 0 when
+ * some of its bytes had been taken: a short write.
  */
 int sl_upload_write(struct sl_upload *u, const void *data, size_t n,
 		    struct sl_wait *w) SL_MUST_CHECK;
+/*
+ * The same with data in lent memory (*lent; NULL: none is); *lent becomes
+ * NULL when the memory is kept, whatever is returned.
+ */
+int sl_upload_write_lent(struct sl_upload *u, const void *data, size_t n,
+			 struct sl_lent **lent,
+			 struct sl_wait *w) SL_MUST_CHECK;
 /* Appends n zero bytes (a hole); as write, n unbounded. */
 int sl_upload_zeros(struct sl_upload *u, uint64_t n,
 		    struct sl_wait *w) SL_MUST_CHECK;
@@ -131,11 +169,12 @@ int sl_upload_restart(struct sl_upload *u) SL_MUST_CHECK;
  * the parts stay in the store (interrupted), else they are aborted.
  */
 void sl_upload_abandon(struct sl_upload *u, bool keep);
-/* A wait that nobody is interested in any more (INTERRUPT): done() comes
- * with -EINTR soon, unless it was about to come anyway; what was asked for
- * goes on, but a write is then not taken at all (zeros: a part of them may
- * be). The same holds for its deadline. w->owner must be NULL before w is
- * given to anybody. */
+/*
+ * A wait that nobody is interested in any more (INTERRUPT): done() comes with
+ * -EINTR soon, unless it was about to come anyway; what was asked for goes on,
+ * but no more of a write is taken. The same holds for its deadline. w->owner
+ * must be NULL before w is given to anybody.
+ */
 void sl_wait_interrupt(struct sl_engine *e, struct sl_wait *w);
 
 struct sl_upload_state {

@@ -13,7 +13,9 @@
 #include "crc.h"
 #include "lock.h"
 
-enum fake_kind { F_PUT, F_BEGIN, F_PART, F_COMPLETE, F_ABORT, F__COUNT };
+enum fake_kind {
+	F_PUT, F_BEGIN, F_PART, F_COMPLETE, F_ABORT, F_LIST, F__COUNT
+};
 
 #define FAKE_OBJECTS 512
 #define FAKE_THREADS 3
@@ -95,6 +97,7 @@ FAKE_START(begin, F_BEGIN)
 FAKE_START(part, F_PART)
 FAKE_START(complete, F_COMPLETE)
 FAKE_START(abort, F_ABORT)
+FAKE_START(list_parts, F_LIST)
 
 static int fake_body_sum(const struct sl_op *op, uint32_t *crc)
 {
@@ -153,6 +156,19 @@ static int fake_do_complete(struct fake *f, struct sl_op *op,
 	return 0;
 }
 
+static int fake_do_list(struct fake_upload *u, struct sl_op *op)
+{
+	int r = u->gone ? -ESTALE : 0;
+
+	for (uint32_t n = 1; !r && n < FAKE_PARTS; n++) {
+		struct sl_part p = { n, u->size[n], u->crc[n], "\"e\"" };
+
+		if (u->size[n])
+			r = op->on_part(op, &p);
+	}
+	return r;
+}
+
 /* Under the store's lock: its memory is its own. */
 static int fake_do(struct fake *f, struct sl_op *op, enum fake_kind k,
 		   uint32_t crc)
@@ -161,7 +177,7 @@ static int fake_do(struct fake *f, struct sl_op *op, enum fake_kind k,
 	char id[16];
 	int i;
 
-	if (k == F_PART || k == F_COMPLETE || k == F_ABORT)
+	if (k == F_PART || k == F_COMPLETE || k == F_ABORT || k == F_LIST)
 		u = &f->uploads[atoi(op->upload_id)];
 	switch (k) {
 	case F_PUT:
@@ -188,6 +204,8 @@ static int fake_do(struct fake *f, struct sl_op *op, enum fake_kind k,
 	case F_ABORT:
 		u->gone = true;
 		return 0;
+	case F_LIST:
+		return fake_do_list(u, op);
 	case F__COUNT:
 		break;
 	}
@@ -288,6 +306,7 @@ static const struct sl_backend_ops fake_ops = {
 	.part = fake_part,
 	.complete = fake_complete,
 	.abort = fake_abort,
+	.list_parts = fake_list_parts,
 	.cancel = fake_cancel,
 	.close = fake_close,
 };
@@ -299,7 +318,7 @@ static struct fake *fake_new(uint64_t min_part, uint32_t max_parts)
 	if (!f)
 		abort();
 	f->b.ops = &fake_ops;
-	f->b.caps = SL_CAP_PARALLEL | SL_CAP_CHECKSUM;
+	f->b.caps = SL_CAP_PARALLEL | SL_CAP_CHECKSUM | SL_CAP_UPLOADS;
 	f->b.limits = (struct sl_backend_limits){
 		.min_part = min_part,
 		.max_part = (uint64_t)5 << 30,

@@ -100,7 +100,7 @@ static void test_files(void **state)
 		pid_t pid = child_with(t[i].open_files);
 		struct sl_caller c;
 
-		sl_caller_look(pid, t[i].name, &c);
+		sl_caller_look(pid, 0, t[i].name, &c);
 		end_child(pid);
 		assert_int_equal(c.tgid, pid);
 		assert_false(c.gone || c.killed || c.exiting);
@@ -114,7 +114,7 @@ static void test_files(void **state)
 
 static void *look_from_thread(void *arg)
 {
-	sl_caller_look((pid_t)syscall(SYS_gettid), "x", arg);
+	sl_caller_look((pid_t)syscall(SYS_gettid), 0, "x", arg);
 	return NULL;
 }
 
@@ -142,7 +142,7 @@ static void test_exit_status(void **state)
 			_exit(status);
 		assert_int_equal(waitid(P_PID, (id_t)pid, &si,
 					WEXITED | WNOWAIT), 0);
-		sl_caller_look(pid, "x", &c);
+		sl_caller_look(pid, 0, "x", &c);
 		assert_true(c.exiting && !c.killed);
 		assert_int_equal(c.exit_ok, !status);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -159,15 +159,42 @@ static void test_dead(void **state)
 	/* A zombie still shows how it died. */
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
-	sl_caller_look(pid, "x", &c);
+	sl_caller_look(pid, 0, "x", &c);
 	assert_true(c.killed && c.exiting && !c.gone);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	sl_caller_look(pid, "x", &c);
+	sl_caller_look(pid, 0, "x", &c);
 	assert_true(c.gone);
 	assert_int_equal(c.tgid, 0);
-	sl_caller_look(0, "x", &c);
+	sl_caller_look(0, 0, "x", &c);
 	assert_int_equal(c.tgid, 0);
 	assert_false(c.gone);
+}
+
+/* What is blocked shows, and a thread group that is known is believed. */
+static void test_blocked(void **state)
+{
+	pid_t me = (pid_t)syscall(SYS_gettid);
+	sigset_t set, before;
+	struct sl_caller c;
+
+	(void)state;
+	sl_caller_who(me, &c);
+	assert_int_equal(c.pid, me);
+	assert_int_equal(c.tgid, getpid());
+	assert_int_equal(c.blocked & 1u << (SIGINT - 1), 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, &before), 0);
+	sl_caller_look(me, 4711, "x", &c);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+	assert_int_equal(c.tgid, 4711);
+	assert_int_equal(c.blocked & 1u << (SIGINT - 1), 1u << (SIGINT - 1));
+	assert_int_equal(c.ignored & 1u << (SIGUSR2 - 1), 0);
+	assert_ptr_not_equal(signal(SIGUSR2, SIG_IGN), SIG_ERR);
+	sl_caller_who(me, &c);
+	assert_ptr_not_equal(signal(SIGUSR2, SIG_DFL), SIG_ERR);
+	assert_int_equal(c.ignored & 1u << (SIGUSR2 - 1),
+			 1u << (SIGUSR2 - 1));
 }
 
 static int set_up(void **state)
@@ -197,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_thread),
 		cmocka_unit_test(test_exit_status),
 		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_blocked),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

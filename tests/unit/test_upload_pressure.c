@@ -168,6 +168,47 @@ static void test_enobufs(void **state)
 	rig_stop(&r);
 }
 
+/*
+ * One thread fills as many files in turn as are admitted, with nothing to
+ * spare: no write across a part's end may wait for the others.
+ */
+static void test_round_robin(void **state)
+{
+	static const size_t sizes[] = { 64 << 10, 300001, MIB };
+	static unsigned char bytes[MIB];
+	struct sl_upload *u[32];
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+		struct rig r = { 0 };
+		uint32_t crc = 0;
+		uint64_t size = 0;
+
+		rig_start_with(&r, 32 * MIB, 4, MIB);
+		for (int i = 0; i < 32; i++) {
+			char key[16];
+
+			snprintf(key, sizeof(key), "f%d", i);
+			u[i] = make(&r, key);
+		}
+		for (; size < 3 * MIB; size += sizes[k]) {
+			for (int i = 0; i < 32; i++)
+				assert_int_equal(put_bytes(u[i], bytes,
+							   sizes[k]), 0);
+			crc = sl_crc32(crc, bytes, sizes[k]);
+		}
+		for (int i = 0; i < 32; i++) {
+			char key[16];
+
+			snprintf(key, sizeof(key), "f%d", i);
+			assert_int_equal(commit(u[i]), 0);
+			assert_object(&r, key, size, crc, 1);
+			sl_upload_unref(u[i]);
+		}
+		rig_stop(&r);
+	}
+}
+
 /* Closed, uncommitted small files give way to writers as one-part uploads. */
 static void test_pressure_parks(void **state)
 {
@@ -178,7 +219,7 @@ static void test_pressure_parks(void **state)
 
 	(void)state;
 	rig_start(&r);
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 40; i++) {
 		char key[16];
 
 		snprintf(key, sizeof(key), "s%d", i);
@@ -195,7 +236,7 @@ static void test_pressure_parks(void **state)
 	assert_int_equal(commit(big), 0);
 	assert_object(&r, "big", 60 * MIB, crc, 1);
 	sl_upload_unref(big);
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 40; i++) {
 		char key[16];
 
 		snprintf(key, sizeof(key), "s%d", i);
@@ -329,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_commit_while_blocked),
 		cmocka_unit_test(test_abandon_while_blocked),
 		cmocka_unit_test(test_enobufs),
+		cmocka_unit_test(test_round_robin),
 		cmocka_unit_test(test_pressure_parks),
 		cmocka_unit_test(test_journal_first),
 		cmocka_unit_test(test_many_writers),

@@ -31,7 +31,8 @@ struct rig {
 	struct sl_clock clock;
 	struct sl_mutex lock;
 	int64_t now;
-	int begun, parts, ended;
+	int begun, parts, ended, kept;
+	char kept_id[16];	/* the last */
 	int journal_err;
 	void (*ready)(void *arg, int err); /* held back if 'hold' */
 	void *ready_arg;
@@ -95,7 +96,18 @@ static inline void j_ended(void *arg, struct sl_upload *u, const char *id)
 	r->ended++;
 }
 
-static const struct sl_journal_ops rig_journal = { j_begun, j_part, j_ended };
+static inline void j_kept(void *arg, const char *id)
+{
+	struct rig *r = arg;
+
+	SL_LOCK_SCOPE(&r->lock);
+	r->kept++;
+	snprintf(r->kept_id, sizeof(r->kept_id), "%s", id);
+}
+
+static const struct sl_journal_ops rig_journal = {
+	j_begun, j_part, j_ended, j_kept,
+};
 
 static inline void rig_start_with(struct rig *r, uint64_t memory,
 				  int connections, uint64_t min_part)
