@@ -31,6 +31,8 @@ struct sl_http_config {
 	int64_t retry_for_ms;	   /* how long trouble is retried, >= 0 */
 	int connect_timeout_ms;	   /* one connection attempt; 0: 10000 */
 	int low_speed_s;	   /* silence that kills an attempt; 0: 30 */
+	int hedge_after_ms;	   /* never sooner; 0: 3000; -1: no hedging */
+	uint64_t rate;		   /* upload bytes a second; 0: no limit */
 	const struct sl_clock *clock; /* borrowed; NULL: sl_clock_system */
 	/*
 	 * Told of every attempt that ended, for .metrics, the request log and
@@ -132,6 +134,13 @@ struct sl_http_call {
 	int64_t retry_for_ms; /* -1: the client's; 0: one attempt */
 	/* Smaller goes first among waiting calls. 0 control, 1 small, 2 bulk */
 	int priority;
+	/*
+	 * About how many bytes move, if the request may be under way twice at
+	 * once, the copy being acted on late included (a part, a ranged GET;
+	 * never a PUT of a whole object). 0: never. prepare() may set it, and
+	 * is then called a second time while the first attempt runs.
+	 */
+	uint64_t hedge_bytes;
 
 	/* in and out */
 	struct sl_error error;	/* the last trouble, also while retrying */
@@ -171,7 +180,12 @@ struct sl_http_stats {
 	int failing;	   /* consecutive failed attempts */
 	uint64_t attempts;
 	uint64_t bytes_up;
+	uint64_t hedges;   /* requests sent a second time because of slowness */
+	uint64_t rate;	   /* upload limit, bytes a second; 0: none */
 };
 void sl_http_get_stats(struct sl_http *h, struct sl_http_stats *ret);
+
+/* The upload limit, in effect at once, for all calls together. 0: none. */
+void sl_http_set_rate(struct sl_http *h, uint64_t bytes_per_s);
 
 #endif

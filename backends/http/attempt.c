@@ -16,6 +16,11 @@
  * knows what to look for. What has no body and may not happen twice asks for
  * a connection of its own. An answer that ends within its headers passes as
  * complete in libcurl; here it counts as none.
+ *
+ * Low speed is watched elsewhere (slow.c), because libcurl's own limit counts
+ * a transfer that the rate limit holds back as a slow one. An attempt after
+ * one whose connection was bad takes a new one and has the store's name
+ * resolved again: with several addresses it then most likely meets another.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -24,8 +29,9 @@
 #include "backends/http/internal.h"
 
 #define UPLOAD_BUFFER (512L * 1024)
+#define SMALL_BODY (64L * 1024)
+#define DOWNLOAD_BUFFER (256L * 1024)
 #define PATIENT_MS (15L * 60 * 1000)
-#define LOW_SPEED_BYTES 1024L
 #define MAXAGE_CONN_S 4L
 #define MAX_RESPONSE ((size_t)1024 * 1024)
 #define MAX_URL (64 * 1024)
@@ -90,6 +96,12 @@ void sl_attempt_clear(struct sl_attempt *a)
 	a->owner = NULL;
 	a->body_index = 0;
 	a->body_offset = 0;
+	a->body_pos = 0;
+	a->renew = false;
+	a->hedged = false;
+	a->slot.bytes = 0;
+	a->held = false;
+	a->held_ms = 0;
 	a->sink_err = 0;
 	a->overflow = false;
 	a->any_sent = false;
@@ -99,10 +111,9 @@ void sl_attempt_clear(struct sl_attempt *a)
 	a->text[0] = '\0';
 }
 
-static size_t on_read(char *dst, size_t size, size_t count, void *arg)
+static void copy_body(struct sl_attempt *a, char *dst, size_t room)
 {
-	struct sl_attempt *a = arg;
-	size_t room = size * count, done = 0;
+	size_t done = 0;
 
 	while (done < room && a->body_index < a->req.body_count) {
 		const struct iovec *v = &a->req.body[a->body_index];
@@ -120,9 +131,36 @@ static size_t on_read(char *dst, size_t size, size_t count, void *arg)
 			a->body_offset = 0;
 		}
 	}
-	if (a->body_index == a->req.body_count)
+	a->body_pos += done;
+}
+
+int64_t sl_attempt_held(const struct sl_attempt *a, int64_t now_ms)
+{
+	return a->held_ms + (a->held ? now_ms - a->held_since_ms : 0);
+}
+
+static size_t on_read(char *dst, size_t size, size_t count, void *arg)
+{
+	struct sl_attempt *a = arg;
+	size_t room = size * count;
+	uint64_t left = a->req.body_len - a->body_pos;
+	int64_t now_us;
+
+	if (left < room)
+		room = (size_t)left;
+	if (room) {
+		now_us = sl_real_us();
+		room = sl_pace_ask(a->pace, &a->slot, room, now_us);
+		if (!room) {
+			a->held = true;
+			a->held_since_ms = now_us / 1000;
+			return CURL_READFUNC_PAUSE;
+		}
+		copy_body(a, dst, room);
+	}
+	if (a->body_pos == a->req.body_len)
 		a->all_read = true;
-	return done;
+	return room;
 }
 
 static int on_seek(void *arg, curl_off_t offset, int origin)
@@ -134,6 +172,7 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 		return CURL_SEEKFUNC_CANTSEEK;
 	if (a->all_read)
 		return CURL_SEEKFUNC_FAIL;
+	a->body_pos = left;
 	a->body_index = 0;
 	a->body_offset = 0;
 	while (a->body_index < a->req.body_count &&
@@ -213,8 +252,13 @@ static long status_of(struct sl_attempt *a)
 
 static int to_sink(struct sl_attempt *a, const void *p, size_t n, long status)
 {
+	struct sl_call *c = a->owner;
 	int err;
 
+	/* Of two attempts the first to bring bytes has the sink. */
+	if (c->claimed && c->claimed != a)
+		return 1;
+	c->claimed = a;
 	a->resp.status = (int)status;
 	a->call->answer = &a->resp;
 	err = a->call->ops->sink(a->call, p, n);
@@ -229,8 +273,10 @@ static size_t on_body(char *p, size_t size, size_t count, void *arg)
 	long status = status_of(a);
 
 	if (a->call->ops->sink && status >= 200 && status < 300) {
-		a->sink_err = to_sink(a, p, n, status);
-		return a->sink_err ? CURL_WRITEFUNC_ERROR : n;
+		int r = to_sink(a, p, n, status);
+
+		a->sink_err = r < 0 ? r : 0;
+		return r ? CURL_WRITEFUNC_ERROR : n;
 	}
 	room = a->body_max - a->resp.body.len;
 	if (n > room) {
@@ -317,11 +363,9 @@ static void set_connection(struct sl_attempt *a, const struct sl_http *h,
 		{ CURLOPT_PATH_AS_IS, 1 },
 		{ CURLOPT_FOLLOWLOCATION, 0 },
 		{ CURLOPT_TCP_KEEPALIVE, 1 },
-		{ CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER },
 		{ CURLOPT_MAXAGE_CONN, MAXAGE_CONN_S },
 		{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
 		{ CURLOPT_DNS_SHUFFLE_ADDRESSES, 1 },
-		{ CURLOPT_DNS_CACHE_TIMEOUT, 30 },
 	};
 
 	for (size_t i = 0; i < SL_ARRAY_LEN(fixed); i++)
@@ -332,8 +376,12 @@ static void set_connection(struct sl_attempt *a, const struct sl_http *h,
 		set_ptr(a, CURLOPT_CAINFO, h->ca.file, ret);
 	if (h->ca.dir)
 		set_ptr(a, CURLOPT_CAPATH, h->ca.dir, ret);
+	set_long(a, CURLOPT_DNS_CACHE_TIMEOUT, a->renew ? 0 : 30, ret);
+	/* Larger than libcurl's own 16 KiB only where much comes. */
+	if (a->call->ops->sink)
+		set_long(a, CURLOPT_BUFFERSIZE, DOWNLOAD_BUFFER, ret);
 	set_long(a, CURLOPT_FRESH_CONNECT,
-		 !a->call->idempotent || a->req.fresh, ret);
+		 !a->call->idempotent || a->req.fresh || a->renew, ret);
 }
 
 static void set_timeouts(struct sl_attempt *a, const struct sl_http *h,
@@ -345,10 +393,12 @@ static void set_timeouts(struct sl_attempt *a, const struct sl_http *h,
 		total = PATIENT_MS;
 	set_long(a, CURLOPT_CONNECTTIMEOUT_MS, h->cfg.connect_timeout_ms, ret);
 	set_long(a, CURLOPT_TIMEOUT_MS, total, ret);
-	if (a->req.patient)
-		return;
-	set_long(a, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES, ret);
-	set_long(a, CURLOPT_LOW_SPEED_TIME, h->cfg.low_speed_s, ret);
+}
+
+/* libcurl allocates it for each transfer: a small body gets a small one. */
+static long upload_buffer(const struct sl_attempt *a)
+{
+	return a->req.body_len < SMALL_BODY ? SMALL_BODY : UPLOAD_BUFFER;
 }
 
 static void set_method(struct sl_attempt *a, CURLcode *ret)
@@ -360,6 +410,7 @@ static void set_method(struct sl_attempt *a, CURLcode *ret)
 	} else if (!strcmp(m, "PUT") || !strcmp(m, "POST") ||
 		   !strcmp(m, "PATCH")) {
 		set_long(a, CURLOPT_UPLOAD, 1, ret);
+		set_long(a, CURLOPT_UPLOAD_BUFFERSIZE, upload_buffer(a), ret);
 		if (curl_easy_setopt(a->easy, CURLOPT_INFILESIZE_LARGE,
 				     (curl_off_t)a->req.body_len))
 			*ret = CURLE_FAILED_INIT;
@@ -370,10 +421,13 @@ static void set_method(struct sl_attempt *a, CURLcode *ret)
 	}
 }
 
-int sl_attempt_setup(struct sl_attempt *a, const struct sl_http *h)
+int sl_attempt_setup(struct sl_attempt *a, struct sl_http *h)
 {
 	CURLcode c = CURLE_OK;
 
+	a->pace = &h->pace;
+	a->began_ms = sl_real_us() / 1000;
+	sl_slow_begin(&a->slow, a->began_ms);
 	if (set_headers(a))
 		return -ENOMEM;
 	a->body_max = a->req.max_response ? a->req.max_response : MAX_RESPONSE;

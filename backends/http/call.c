@@ -9,6 +9,16 @@
 #include <string.h>
 
 #include "backends/http/internal.h"
+#include "log.h"
+
+int64_t sl_real_us(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts))
+		SL_BUG("there is no monotonic clock");
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
 
 int64_t sl_io_now(const struct sl_io *io)
 {
@@ -53,6 +63,14 @@ static void set_state(struct sl_io *io, struct sl_call *c,
 		give_back_locked(io, c);
 	c->state = state;
 	c->due_ms = due_ms;
+}
+
+static void park(struct sl_io *io, struct sl_call *c, int64_t wait_ms)
+{
+	int64_t now = sl_io_now(io);
+
+	c->floor_ms = now + c->user->retry_after_ms;
+	set_state(io, c, SL_CALL_PARKED, now + wait_ms);
 }
 
 static void end_call(struct sl_io *io, struct sl_call *c, int err)
@@ -135,7 +153,7 @@ static void follow(struct sl_io *io, struct sl_call *c,
 		set_state(io, c, SL_CALL_READY, 0);
 		return;
 	case SL_STEP_PARK:
-		set_state(io, c, SL_CALL_PARKED, sl_io_now(io) + p->wait_ms);
+		park(io, c, p->wait_ms);
 		return;
 	case SL_STEP_REFRESH:
 		if (p->wait_ms)
@@ -147,25 +165,6 @@ static void follow(struct sl_io *io, struct sl_call *c,
 	}
 }
 
-static void account(struct sl_io *io, const struct sl_attempt *a,
-		    enum sl_verdict v)
-{
-	struct sl_http *h = io->http;
-	int err = v == SL_V_OK ? 0 : -a->call->error.errnum;
-
-	sl_mutex_lock(&h->lock);
-	h->attempts++;
-	h->bytes_up += a->bytes_up;
-	if (v == SL_V_RETRY || v == SL_V_THROTTLE || v == SL_V_REFRESH)
-		h->failing++;
-	else
-		h->failing = 0;
-	sl_mutex_unlock(&h->lock);
-	if (h->cfg.observe)
-		h->cfg.observe(h->cfg.observe_arg, a->req.method,
-			       a->resp.status, err, a->bytes_up);
-}
-
 static enum sl_verdict judge(struct sl_io *io, struct sl_call *c)
 {
 	struct sl_attempt *a = c->attempt;
@@ -175,6 +174,29 @@ static enum sl_verdict judge(struct sl_io *io, struct sl_call *c)
 	u->retry_after_ms = sl_http_retry_after(
 		&a->resp, sl_wall_ms(io->http->cfg.clock));
 	return u->ops->judge(u, &a->resp, c->cred);
+}
+
+static void enlist(struct sl_io *io, struct sl_attempt *a)
+{
+	a->prev = NULL;
+	a->next = io->active;
+	if (a->next)
+		a->next->prev = a;
+	io->active = a;
+}
+
+/* Takes the transfer out of libcurl's hands, with what it has brought. */
+static void retire(struct sl_io *io, struct sl_attempt *a, CURLcode code)
+{
+	sl_attempt_collect(a, code);
+	if (curl_multi_remove_handle(io->multi, a->easy))
+		SL_BUG("a transfer that cannot be removed");
+	if (a->prev)
+		a->prev->next = a->next;
+	else
+		io->active = a->next;
+	if (a->next)
+		a->next->prev = a->prev;
 }
 
 static void finish_attempt(struct sl_io *io, struct sl_call *c)
@@ -193,13 +215,44 @@ static void finish_attempt(struct sl_io *io, struct sl_call *c)
 	};
 	struct sl_retry_plan plan;
 
-	account(io, a, v);
+	sl_account(io, a, v);
 	plan = sl_retry_decide(&c->retry, &in, sl_random_below);
+	c->renew = a->resp.curl_code != 0;
 	c->attempt = NULL;
 	pool_put(io, a);
 	sl_cred_unref(c->cred);
 	c->cred = NULL;
 	follow(io, c, &plan);
+}
+
+void sl_call_forget(struct sl_io *io, struct sl_attempt *a)
+{
+	retire(io, a, CURLE_ABORTED_BY_CALLBACK);
+	sl_account_lost(io, a, ECANCELED);
+	pool_put(io, a);
+}
+
+/*
+ * One of two under way has ended. True: it settles the call, and is its only
+ * attempt by now; false: it is gone, and the other one goes on.
+ */
+static bool settle(struct sl_io *io, struct sl_call *c, struct sl_attempt *a)
+{
+	struct sl_attempt *other = c->attempt == a ? c->hedge : c->attempt;
+	bool mine = c->claimed == a ||
+		    (!c->claimed && sl_hedge_settles(a->resp.curl_code,
+						     a->resp.status));
+
+	c->attempt = mine ? a : other;
+	c->hedge = NULL;
+	sl_hedge_release(io);
+	if (mine) {
+		sl_call_forget(io, other);
+		return true;
+	}
+	sl_account_lost(io, a, EIO);
+	pool_put(io, a);
+	return false;
 }
 
 void sl_call_transfer_ended(struct sl_io *io, CURL *easy, CURLcode code)
@@ -213,22 +266,22 @@ void sl_call_transfer_ended(struct sl_io *io, CURL *easy, CURLcode code)
 		SL_BUG("a transfer without its attempt");
 	a = (struct sl_attempt *)(void *)arg;
 	c = a->owner;
-	if (curl_multi_remove_handle(io->multi, easy))
-		SL_BUG("a transfer that cannot be removed");
-	sl_attempt_collect(a, code);
+	retire(io, a, code);
+	if (c->hedge && !settle(io, c, a))
+		return;
 	sink_err = a->sink_err;
 	if (!sink_err) {
 		finish_attempt(io, c);
 		return;
 	}
-	account(io, a, SL_V_OK);
+	sl_account(io, a, SL_V_OK);
 	c->attempt = NULL;
 	pool_put(io, a);
 	end_call(io, c, sink_err);
 }
 
-/* 0: the attempt runs or the call waits; -errno: the call must end. */
-static int begin(struct sl_io *io, struct sl_call *c)
+int sl_call_attempt(struct sl_io *io, struct sl_call *c, bool renew,
+		    struct sl_attempt **slot)
 {
 	struct sl_http_call *u = c->user;
 	struct sl_attempt *a = pool_get(io);
@@ -236,9 +289,9 @@ static int begin(struct sl_io *io, struct sl_call *c)
 
 	if (!a)
 		return -ENOMEM;
-	c->attempt = a;
 	a->call = u;
 	a->owner = c;
+	a->renew = renew;
 	u->attempts++;
 	err = u->ops->prepare(u, &a->req, c->cred);
 	if (!err)
@@ -246,10 +299,12 @@ static int begin(struct sl_io *io, struct sl_call *c)
 	if (!err && curl_multi_add_handle(io->multi, a->easy))
 		err = -ENOMEM;
 	if (err) {
-		c->attempt = NULL;
 		pool_put(io, a);
+		return err;
 	}
-	return err;
+	enlist(io, a);
+	*slot = a;
+	return 0;
 }
 
 void sl_call_take_up(struct sl_io *io, struct sl_call *c, int cred_err)
@@ -277,26 +332,26 @@ void sl_call_take_up(struct sl_io *io, struct sl_call *c, int cred_err)
 		}
 		c->generation = c->cred->generation;
 	}
-	err = begin(io, c);
+	c->claimed = NULL;
+	err = sl_call_attempt(io, c, c->renew, &c->attempt);
 	if (err)
 		end_call(io, c, err);
 }
 
 void sl_call_drop(struct sl_io *io, struct sl_call *c, int err)
 {
-	struct sl_attempt *a = c->attempt;
-
 	/*
 	 * The state may change to READY meanwhile; the source forgets the
 	 * wait in either case. A wait that ran already is none of its own.
 	 */
 	if (c->wait.ready)
 		sl_cred_cancel(c->user->creds, &c->wait);
-	if (a) {
-		if (curl_multi_remove_handle(io->multi, a->easy))
-			SL_BUG("a transfer that cannot be removed");
-		c->attempt = NULL;
-		pool_put(io, a);
+	if (c->hedge) {
+		sl_call_forget(io, c->hedge);
+		sl_hedge_release(io);
 	}
+	if (c->attempt)
+		sl_call_forget(io, c->attempt);
+	c->hedge = c->attempt = NULL;
 	end_call(io, c, err);
 }

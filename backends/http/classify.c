@@ -6,7 +6,8 @@
  * - RequestTimeout is a 400 and RequestTimeTooSkewed a 403 on S3, and both
  *   are passing trouble; some codes come inside a 200 (Complete).
  * - Expired credentials are a 400 on S3, InvalidAccessKeyId or a plain
- *   AccessDenied elsewhere, and a bodiless 400/403 to HEAD. So a refusal
+ *   AccessDenied elsewhere, and a bodiless 400/403 to HEAD; a token that
+ *   Ceph cannot read is an InvalidArgument to it. So a refusal
  *   without a clear reason is worth a refresh unless the same credentials
  *   worked a moment ago.
  */
@@ -63,6 +64,8 @@ static const struct row rows[] = {
 	  V(SL_V_REFRESH, EACCES, "the signature was refused") },
 	{ 400, 403, "SignatureDoesNotMatch", SL_AGE_FRESH,
 	  V(SL_V_FATAL, EACCES, "the signature was refused") },
+	{ 400, 400, "InvalidArgument", NOT_FRESH,
+	  V(SL_V_REFRESH, EIO, "refused, perhaps for the token") },
 	/* content */
 	{ 400, 400, "BadDigest", ANY_AGE,
 	  V(SL_V_FATAL, EBADMSG, "the store computed another checksum") },

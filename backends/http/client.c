@@ -58,6 +58,7 @@ static int check_config(const struct sl_http_config *c, struct sl_error *e)
 		{ "retry_for_ms", c->retry_for_ms, 0, INT64_MAX / 4 },
 		{ "connect_timeout_ms", c->connect_timeout_ms, 0, 3600000 },
 		{ "low_speed_s", c->low_speed_s, 0, 3600 },
+		{ "hedge_after_ms", c->hedge_after_ms, -1, 3600000 },
 	};
 
 	for (size_t i = 0; i < SL_ARRAY_LEN(ranges); i++)
@@ -116,6 +117,11 @@ static int set_up(struct sl_http *h, const struct sl_http_config *cfg,
 		h->cfg.connect_timeout_ms = 10000;
 	if (!h->cfg.low_speed_s)
 		h->cfg.low_speed_s = 30;
+	if (!h->cfg.hedge_after_ms)
+		h->cfg.hedge_after_ms = 3000;
+	sl_quota_init(&h->quota, sl_mono_ms(h->cfg.clock));
+	sl_hedge_init(&h->hedge);
+	sl_pace_set(&h->pace, cfg->rate, sl_real_us());
 	err = sl_http_ca_init(&h->ca, e);
 	if (err)
 		return err;
@@ -148,6 +154,7 @@ int sl_http_new(const struct sl_http_config *cfg, struct sl_http **ret,
 	if (!h)
 		return sl_error_set(e, ENOMEM, "out of memory");
 	sl_mutex_init(&h->lock);
+	sl_pace_init(&h->pace);
 	err = set_up(h, cfg, e);
 	if (err) {
 		sl_http_free(h);
@@ -182,6 +189,7 @@ void sl_http_free(struct sl_http *h)
 	free(h->user_agent);
 	sl_http_ca_release(&h->ca);
 	sl_mutex_release(&h->lock);
+	sl_pace_release(&h->pace);
 	free(h);
 }
 
@@ -277,8 +285,17 @@ void sl_http_cancel(struct sl_http *h, struct sl_http_call *u)
 		sl_io_wake(wake);
 }
 
+void sl_http_set_rate(struct sl_http *h, uint64_t bytes_per_s)
+{
+	sl_pace_set(&h->pace, bytes_per_s, sl_real_us());
+	for (int i = 0; i < h->io_count; i++)
+		if (h->io[i].started)
+			sl_io_wake(&h->io[i]);
+}
+
 void sl_http_get_stats(struct sl_http *h, struct sl_http_stats *ret)
 {
+	uint64_t rate = sl_pace_rate(&h->pace);
 	int running = 0;
 
 	SL_LOCK_SCOPE(&h->lock);
@@ -290,5 +307,7 @@ void sl_http_get_stats(struct sl_http *h, struct sl_http_stats *ret)
 		.failing = h->failing,
 		.attempts = h->attempts,
 		.bytes_up = h->bytes_up,
+		.hedges = h->hedges,
+		.rate = rate,
 	};
 }

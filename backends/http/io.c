@@ -12,6 +12,10 @@
  *                                     `-> ASKING --time--> CREDS
  *   CREDS --ready()--> READY            (ASKING with no pause: CREDS at once)
  *
+ * PARKED ends when its time has come and the retry budget (quota.c) has a
+ * token. RUNNING may have two attempts at once (hedge.c); the second holds a
+ * connection of its own.
+ *
  * Only RUNNING holds a connection: of the thread's quota, or, for priority 0,
  * of its reserve too. A call stays with the thread that first took it.
  * Cancelling and shutting down set a flag; the owning thread ends the call.
@@ -124,7 +128,8 @@ static enum due due_locked(struct sl_io *io, struct sl_call *c, int64_t now)
 		return DUE_NONE;
 	switch (c->state) {
 	case SL_CALL_PARKED:
-		c->state = SL_CALL_READY;
+		if (sl_may_retry_locked(io->http, c, now))
+			c->state = SL_CALL_READY;
 		return DUE_NONE;
 	case SL_CALL_ASKING:
 		return DUE_ASK;
@@ -218,13 +223,31 @@ static void end_oom(struct sl_http *h)
 	}
 }
 
-static int poll_time(struct sl_io *io)
+/* When this call wants to be looked at; the budget may hold it longer. */
+static int64_t wait_locked(struct sl_http *h, const struct sl_call *c,
+			   int64_t now) SL_REQUIRES(h->lock)
+{
+	int64_t held;
+
+	if (c->due_ms > now)
+		return c->due_ms - now;
+	if (c->state != SL_CALL_PARKED)
+		return 0;
+	held = sl_quota_wait(&h->quota, now);
+	if (c->retry.deadline_ms - now < held)
+		held = c->retry.deadline_ms - now;
+	return held > 0 ? held : 0;
+}
+
+static int poll_time(struct sl_io *io, int most)
 {
 	struct sl_http *h = io->http;
-	int64_t now = sl_io_now(io), wait = POLL_MAX_MS;
+	int64_t now = sl_io_now(io);
+	int64_t wait = most < POLL_MAX_MS ? most : POLL_MAX_MS;
 
 	SL_LOCK_SCOPE(&h->lock);
 	for (struct sl_call *c = io->calls.head; c; c = c->next) {
+		int64_t ms;
 		bool timed = c->state == SL_CALL_PARKED ||
 			     c->state == SL_CALL_ASKING ||
 			     c->state == SL_CALL_CREDS;
@@ -232,9 +255,11 @@ static int poll_time(struct sl_io *io)
 		if (!timed)
 			continue;
 		if (h->cfg.clock != &sl_clock_system)
-			return POLL_FOREIGN_CLOCK_MS;
-		if (c->due_ms - now < wait)
-			wait = c->due_ms > now ? c->due_ms - now : 0;
+			return most < POLL_FOREIGN_CLOCK_MS ?
+				       most : POLL_FOREIGN_CLOCK_MS;
+		ms = wait_locked(h, c, now);
+		if (ms < wait)
+			wait = ms;
 	}
 	return (int)wait;
 }
@@ -280,7 +305,7 @@ void *sl_io_main(void *arg)
 		if (finished(io))
 			break;
 		/* Trouble with it would show in the next perform. */
-		wait = poll_time(io);
+		wait = poll_time(io, sl_watch(io));
 		if (curl_multi_poll(io->multi, NULL, 0, wait, NULL))
 			sl_log_debug("curl_multi_poll failed");
 	}
