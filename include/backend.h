@@ -106,6 +106,7 @@ struct sl_op {
 	uint32_t part_count;
 	uint64_t offset;	     /* get */
 	uint64_t length;	     /* get: most bytes */
+	const char *if_match;	     /* get: only this ETag; NULL: any */
 	const char *prefix;	     /* list uploads: "" or "dir/..." */
 	bool recursive;		     /* list: no common prefixes */
 	int priority;		     /* as struct sl_http_call */
@@ -171,7 +172,9 @@ struct sl_backend_ops {
 	sl_backend_start_fn *head;
 	/*
 	 * Bytes [offset, offset+length) as far as they exist; offset at or
-	 * past the end: no data, success. obj.size as in head. -ENOENT.
+	 * past the end: no data, success. obj.size as in head; size and etag
+	 * are there before the first on_data. -ENOENT. -ESTALE: another
+	 * version than if_match, or than the bytes before.
 	 */
 	sl_backend_start_fn *get;
 	/*

@@ -167,6 +167,8 @@ int sl_file_run_get(struct sl_file_job *j)
 	err = sl_file_describe(j, fd, false, &j->op->obj);
 	if (err)
 		return err;
+	if (j->op->if_match && strcmp(j->op->if_match, j->op->obj.etag))
+		return -ESTALE;
 	buf = malloc(SL_FILE_CHUNK);
 	return buf ? copy_out(j, fd, buf) : -ENOMEM;
 }

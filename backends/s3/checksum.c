@@ -3,7 +3,10 @@
  * How the store vouches for bytes. S3 keeps the CRC32 of the whole object,
  * the number that Cassandra's Digest.crc32 holds, and says it back; a store
  * that does not say it back has ignored it, and from then on every body goes
- * with Content-MD5, which it must check.
+ * with Content-MD5, which it must check. Such a store has no use for the
+ * CRC32 that came with the body, so that is checked here, where the MD5 is
+ * made; and what it says of a whole object is its size and the MD5 of the
+ * parts' MD5s, which are held against our own.
  */
 #include <errno.h>
 #include <openssl/evp.h>
@@ -53,6 +56,15 @@ static int md5_vector(const struct iovec *v, int n, unsigned char *md)
 	return ok ? 0 : -EIO;
 }
 
+static bool body_is_whole(const struct sl_op *op)
+{
+	uint32_t crc = 0;
+
+	for (int i = 0; i < op->body_count; i++)
+		crc = sl_crc32(crc, op->body[i].iov_base, op->body[i].iov_len);
+	return crc == op->crc32;
+}
+
 int sl_s3_md5_body(struct sl_s3_task *t)
 {
 	unsigned char md[MD5_LEN];
@@ -60,6 +72,10 @@ int sl_s3_md5_body(struct sl_s3_task *t)
 
 	if (t->md5_hex[0])
 		return 0;
+	if (!body_is_whole(t->op))
+		return sl_error_set(&t->call.error, EBADMSG, "'%s': the bytes "
+				    "to send do not have their checksum",
+				    t->op->key);
 	err = md5_vector(t->op->body, t->op->body_count, md);
 	if (err)
 		return err;
@@ -105,6 +121,19 @@ int sl_s3_multipart_etag(const struct sl_part *parts, uint32_t n, char *dst,
 	sl_sigv4_hex(hex, md, sizeof(md));
 	snprintf(dst, size, "\"%s-%u\"", hex, n);
 	return 0;
+}
+
+int sl_s3_whole_of_parts(const struct sl_op *op)
+{
+	uint64_t size = 0;
+	uint32_t crc = 0;
+
+	for (uint32_t i = 0; i < op->part_count; i++) {
+		crc = sl_crc32_combine(crc, op->parts[i].crc32,
+				       op->parts[i].size);
+		size += op->parts[i].size;
+	}
+	return size == op->size && crc == op->crc32 ? 0 : -EBADMSG;
 }
 
 uint32_t sl_s3_composite(const struct sl_part *parts, uint32_t n)
@@ -167,6 +196,20 @@ int sl_s3_body_checks(struct sl_s3_task *t, struct sl_s3_query *q)
 	return sl_buf_printf(&q->headers, "Content-MD5: %s\n", t->md5_b64);
 }
 
+/* Of bytes that Content-MD5 proved we know which ETag an MD5 would be. */
+static void learn_etags(struct sl_s3_task *t, const struct sl_http_response *r)
+{
+	char v[96];
+	const char *e = v;
+
+	if (!sl_http_header(r, "etag", v, sizeof(v)))
+		return;
+	e += *e == '"';
+	SL_LOCK_SCOPE(&t->s3->lock);
+	if (strncasecmp(e, t->md5_hex, strlen(t->md5_hex)) != 0)
+		t->s3->etag_opaque = true;
+}
+
 enum sl_verdict sl_s3_check_echo(struct sl_s3_task *t,
 				 const struct sl_http_response *r)
 {
@@ -184,8 +227,10 @@ enum sl_verdict sl_s3_check_echo(struct sl_s3_task *t,
 	}
 	t->op->obj.has_crc32 = false;
 	t->op->obj.proof = SL_PROOF_MD5;
-	if (t->md5)
+	if (t->md5) {
+		learn_etags(t, r);
 		return SL_V_OK;
+	}
 	sl_s3_set_proof(t->s3, SL_PROOF_MD5);
 	t->md5 = true;
 	sl_error_set(&t->call.error, EIO, "the store ignores CRC32 checksums");
@@ -194,12 +239,7 @@ enum sl_verdict sl_s3_check_echo(struct sl_s3_task *t,
 
 enum sl_verdict sl_s3_bad_digest(struct sl_s3_task *t)
 {
-	uint32_t crc = 0;
-
-	for (int i = 0; i < t->op->body_count; i++)
-		crc = sl_crc32(crc, t->op->body[i].iov_base,
-			       t->op->body[i].iov_len);
-	if (crc == t->op->crc32 && t->corrupted++ < CORRUPTED_MAX)
+	if (body_is_whole(t->op) && t->corrupted++ < CORRUPTED_MAX)
 		return SL_V_RETRY; /* damaged on the way */
 	return SL_V_FATAL;
 }

@@ -9,18 +9,25 @@
  *                                                           -ESTALE
  *            --lost---------> look (HEAD) --same object---> abort -> done
  *                                         --other, none---> complete again
+ *            --500----------> look        --same object---> abort -> done
+ *                                         --other, none---> ask for its parts
+ *                                            --there--> complete again
+ *                                            --not----> no such upload
  *            --no such upload-> look      --same object---> done
  *                                         --other, none---> -ESTALE
  *
  * The abort after a lost answer is for an older object that happens to be
  * the same: then Complete may not have happened and the upload would remain.
+ * 500 is asked about because Ceph gives it for an upload that is gone, each
+ * time anew.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "backends/s3/internal.h"
 
-static const struct sl_s3_step complete_step, look_step, confirm_step;
+static const struct sl_s3_step complete_step, look_step, confirm_step,
+	exists_step;
 
 /* A store that ignores checksums knows of none that its parts have. */
 static void put_part_crc(const struct sl_s3_task *t, const struct sl_part *p,
@@ -63,8 +70,15 @@ static int build_xml(struct sl_s3_task *t)
 static int fill_complete(struct sl_s3_task *t, struct sl_s3_query *q)
 {
 	char crc[16];
-	int err = build_xml(t);
+	int err = 0;
 
+	/* Such a store believes whatever it is told. */
+	if (sl_backend_proof(&t->s3->b) == SL_PROOF_MD5)
+		err = sl_s3_whole_of_parts(t->op);
+	if (err)
+		return sl_error_set(&t->call.error, EBADMSG, "'%s': the parts "
+				    "do not make the whole", t->op->key);
+	err = build_xml(t);
 	if (err)
 		return err;
 	err = sl_sigv4_sha256(q->hash, t->xml.data, t->xml.len);
@@ -168,6 +182,7 @@ static enum sl_verdict complete_bad(struct sl_s3_task *t,
 		t->step = &look_step;
 		return SL_S3_AGAIN;
 	}
+	t->failed = r->status == 500;
 	if (c.verdict == SL_V_RETRY &&
 	    (sl_classify_ambiguous(r) || r->status == 200))
 		return sl_s3_lost(t, &look_step);
@@ -215,7 +230,7 @@ static int compare(struct sl_s3_task *t, const struct sl_http_response *r,
 static enum sl_verdict not_there(struct sl_s3_task *t)
 {
 	if (!t->gone)
-		return sl_s3_lost(t, &complete_step);
+		return sl_s3_lost(t, t->failed ? &exists_step : &complete_step);
 	sl_s3_id_drop(t->s3, t->op->upload_id);
 	sl_error_set(&t->call.error, ESTALE,
 		     "'%s': the upload does not exist any more", t->op->key);
@@ -242,15 +257,53 @@ static enum sl_verdict look_bad(struct sl_s3_task *t,
 	return c.verdict;
 }
 
+static int fill_exists(struct sl_s3_task *t, struct sl_s3_query *q)
+{
+	sl_s3_query(q, "max-parts", "1");
+	return sl_s3_query(q, "uploadId", t->op->upload_id);
+}
+
+static enum sl_verdict exists_good(struct sl_s3_task *t,
+				   const struct sl_http_response *r)
+{
+	(void)r;
+	return sl_s3_lost(t, &complete_step);
+}
+
+/* It may have become the object since we looked: once more, then. */
+static enum sl_verdict exists_bad(struct sl_s3_task *t,
+				  const struct sl_http_response *r,
+				  struct sl_classified c)
+{
+	(void)r;
+	if (c.verdict == SL_V_RESTART_FILE || c.errnum == ENOENT) {
+		t->gone = true;
+		t->step = &look_step;
+		return SL_S3_AGAIN;
+	}
+	if (c.verdict == SL_V_FATAL)
+		return sl_s3_lost(t, &complete_step);
+	return c.verdict;
+}
+
 static const struct sl_s3_step *after_look(struct sl_s3_task *t)
 {
 	return t->gone ? NULL : &sl_s3_abort_step;
 }
 
+/* Without checksums the ETag is the word on the whole, if it is an MD5. */
+static bool etags_tell(struct sl_s3 *s)
+{
+	if (sl_backend_proof(&s->b) != SL_PROOF_MD5)
+		return false;
+	SL_LOCK_SCOPE(&s->lock);
+	return !s->etag_opaque;
+}
+
 static enum sl_verdict confirm_good(struct sl_s3_task *t,
 				    const struct sl_http_response *r)
 {
-	if (!compare(t, r, false))
+	if (!compare(t, r, etags_tell(t->s3)))
 		return SL_V_OK;
 	/*
 	 * A store that checks whole objects and yet said nothing of this one
@@ -261,7 +314,7 @@ static enum sl_verdict confirm_good(struct sl_s3_task *t,
 		return not_there(t);
 	}
 	return sl_s3_fatal(t, EBADMSG, "the stored object is not what was "
-			   "sent: other size or checksum");
+			   "sent: other size, checksum or ETag");
 }
 
 static const struct sl_s3_step complete_step = {
@@ -279,6 +332,13 @@ static const struct sl_s3_step look_step = {
 	.good = look_good,
 	.bad = look_bad,
 	.next = after_look,
+};
+
+static const struct sl_s3_step exists_step = {
+	.method = "GET",
+	.fill = fill_exists,
+	.good = exists_good,
+	.bad = exists_bad,
 };
 
 static const struct sl_s3_step confirm_step = {

@@ -40,6 +40,7 @@ struct sl_s3_step {
 	bool patient;
 	bool with_body;	   /* sends op->body */
 	bool sink;	   /* streams a 2xx body to on_data */
+	bool hedge;	   /* may be under way twice, late copies included */
 	int (*fill)(struct sl_s3_task *t, struct sl_s3_query *q);
 	/* Judges an answer that is no error. */
 	enum sl_verdict (*good)(struct sl_s3_task *t,
@@ -83,6 +84,7 @@ struct sl_s3 {
 	bool skew_apply;	      /* asked for by RequestTimeTooSkewed */
 	uint64_t accepted_generation;
 	int64_t accepted_ms;
+	bool etag_opaque;	      /* some ETag was not the MD5 */
 	struct sl_sigv4_key key;
 	struct sl_s3_id *ids;	      /* uploads in use here */
 };
@@ -103,6 +105,7 @@ struct sl_s3_task {
 	bool expect;	 /* ask before sending the body again */
 	bool md5;	 /* this op sends Content-MD5 */
 	bool gone;	 /* complete: the upload no longer exists */
+	bool failed;	 /* complete: the server failed (500) */
 	bool probe_get;	 /* head: learn the reason by a GET */
 	int corrupted;	 /* bad digests although our bytes are right */
 	char md5_b64[32];
@@ -112,9 +115,12 @@ struct sl_s3_task {
 	/* paging */
 	bool more;
 	char *marker, *marker2; /* owned */
+	char *last;	   /* list: the last key told; owned */
+	unsigned idle;	   /* list: pages in a row that brought nothing */
 	uint32_t part_marker;
 	/* get */
 	uint64_t got, skip;
+	bool looked; /* this attempt's version was looked at */
 	char etag[96];
 	void *page; /* list.c's, while a page is read */
 };
@@ -151,6 +157,8 @@ int sl_s3_md5_body(struct sl_s3_task *t) SL_MUST_CHECK;
 /* "\"hex-N\"" that stores give a multipart object; -EINVAL: not MD5 ETags. */
 int sl_s3_multipart_etag(const struct sl_part *parts, uint32_t n, char *dst,
 			 size_t size);
+/* Do the parts make the whole that complete names? 0 or -EBADMSG. */
+int sl_s3_whole_of_parts(const struct sl_op *op);
 /* CRC32 of the parts' CRC32s, as a COMPOSITE checksum has it. */
 uint32_t sl_s3_composite(const struct sl_part *parts, uint32_t n);
 void sl_s3_object(const struct sl_http_response *r, struct sl_object *ret);

@@ -186,6 +186,17 @@ static void fill_error(struct sl_s3_task *t, const struct sl_http_response *r,
 			     r->curl_text);
 }
 
+/* Ceph says no more than AccessDenied; what we know of the end tells why. */
+static void name_the_end(struct sl_s3_task *t, const struct sl_cred *cred,
+			 struct sl_classified *c)
+{
+	if (c->errnum != EACCES || !cred || !cred->expires_ms ||
+	    sl_s3_server_now(t->s3) < cred->expires_ms)
+		return;
+	c->errnum = EKEYEXPIRED;
+	c->text = "the credentials have expired";
+}
+
 static enum sl_verdict judge_bad(struct sl_s3_task *t,
 				 const struct sl_http_response *r,
 				 const struct error_doc *d,
@@ -224,8 +235,10 @@ enum sl_verdict sl_s3_judge(struct sl_http_call *call,
 	if (t->step->discover && !r->curl_code)
 		return t->step->good(t, r);
 	c = sl_classify(&in);
-	if (c.verdict != SL_V_OK)
+	if (c.verdict != SL_V_OK) {
+		name_the_end(t, cred, &c);
 		return judge_bad(t, r, &d, &c);
+	}
 	note_accepted(t, cred);
 	return t->step->good ? t->step->good(t, r) : SL_V_OK;
 }

@@ -3,6 +3,10 @@
  * Listing objects, a page of at most 1000 at a time. A page has its keys
  * first and its common prefixes after them, so it is gathered and sorted
  * before it is told on. Keys come percent-encoded where the server says so.
+ *
+ * A server may not keep us for ever: keys grow from page to page (one that
+ * is told again at a page's beginning is left out), and pages without a new
+ * key are few. How many keys are too many, the caller decides.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,6 +15,8 @@
 
 /* A server that sends more than it was asked for is not believed. */
 #define MAX_ENTRIES (4 * SL_S3_PAGE)
+/* Removed objects of a versioned bucket can fill pages with nothing. */
+#define MAX_IDLE 1000
 
 struct item {
 	char *key; /* owned; full, as sent, then decoded and relative */
@@ -141,11 +147,32 @@ static int tell(struct sl_s3_task *t, const struct page *p)
 			return -EPROTO;
 		if (!*e.key)
 			continue; /* a marker of the directory itself */
+		if (t->last && strcmp(it->key, t->last) <= 0)
+			continue;
 		err = t->op->on_entry(t->op, &e);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+/* The page's keys were told: where the next one has to go on. */
+static int note_progress(struct sl_s3_task *t, struct page *p)
+{
+	struct item *end = p->n ? &p->items[p->n - 1] : NULL;
+
+	if (!end || (t->last && strcmp(end->key, t->last) <= 0))
+		return ++t->idle > MAX_IDLE ? -EPROTO : 0;
+	free(t->last);
+	t->last = sl_steal(&end->key);
+	t->idle = 0;
+	return 0;
+}
+
+/* Keys go back to before the last page: another order, or a circle. */
+static bool goes_back(const struct sl_s3_task *t, const struct page *p)
+{
+	return t->last && p->n && strcmp(p->items[0].key, t->last) < 0;
 }
 
 static int read_page(struct sl_s3_task *t, const struct sl_http_response *r,
@@ -163,7 +190,11 @@ static int read_page(struct sl_s3_task *t, const struct sl_http_response *r,
 	if (p->truncated && t->marker && strcmp(p->token, t->marker) == 0)
 		return -EPROTO; /* it would never end */
 	err = decode_keys(p);
-	return err ? err : tell(t, p);
+	if (!err && goes_back(t, p))
+		err = -EPROTO;
+	if (!err)
+		err = tell(t, p);
+	return err ? err : note_progress(t, p);
 }
 
 static enum sl_verdict list_good(struct sl_s3_task *t,

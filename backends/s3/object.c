@@ -63,6 +63,9 @@ static int fill_get(struct sl_s3_task *t, struct sl_s3_query *q)
 	if (last < from)
 		last = from; /* all is there; the answer is looked at once */
 	t->skip = 0;
+	t->looked = false;
+	if (!t->etag[0] && t->op->if_match)
+		snprintf(t->etag, sizeof(t->etag), "%s", t->op->if_match);
 	if (t->etag[0])
 		sl_buf_printf(&q->headers, "If-Match: %s\n", t->etag);
 	return sl_buf_printf(&q->headers, "Range: bytes=%llu-%llu\n",
@@ -101,7 +104,7 @@ static enum sl_verdict get_bad(struct sl_s3_task *t,
 		return SL_V_OK;
 	}
 	if (c.verdict == SL_V_EXISTS)
-		return sl_s3_fatal(t, EIO, "it changed while being read");
+		return sl_s3_fatal(t, ESTALE, "it changed while being read");
 	if (t->got && !t->etag[0])
 		sl_http_header(r, "etag", t->etag, sizeof(t->etag));
 	return c.verdict;
@@ -115,6 +118,7 @@ static const struct sl_s3_step *after_get(struct sl_s3_task *t)
 static const struct sl_s3_step get_step = {
 	.method = "GET",
 	.sink = true,
+	.hedge = true,
 	.fill = fill_get,
 	.good = get_good,
 	.bad = get_bad,

@@ -128,6 +128,7 @@ static enum sl_verdict probe_bad(struct sl_s3_task *t,
 static const struct sl_s3_step part_step = {
 	.method = "PUT",
 	.with_body = true,
+	.hedge = true,
 	.fill = fill_part,
 	.good = part_good,
 	.bad = part_bad,

@@ -128,6 +128,14 @@ static void set_body(struct sl_s3_task *t, struct sl_http_request *req)
 	}
 }
 
+/* A duplicate part has the same bytes; a read changes nothing. */
+static uint64_t hedge_bytes(const struct sl_s3_task *t)
+{
+	if (!t->step->hedge)
+		return 0;
+	return t->step->with_body ? t->op->size : t->op->length - t->got;
+}
+
 int sl_s3_prepare(struct sl_http_call *c, struct sl_http_request *req,
 		  const struct sl_cred *cred)
 {
@@ -146,6 +154,7 @@ int sl_s3_prepare(struct sl_http_call *c, struct sl_http_request *req,
 	if (t->step->fill)
 		err = t->step->fill(t, &q);
 	set_body(t, req);
+	c->hedge_bytes = hedge_bytes(t);
 	req->fresh = req->method[0] == 'P' && !req->body_len;
 	if (!err)
 		err = sign_or_not(t, cred, &q, req);

@@ -39,6 +39,7 @@ static void free_task(struct sl_s3_task *t)
 	sl_buf_release(&t->xml);
 	free(t->marker);
 	free(t->marker2);
+	free(t->last);
 	free(t);
 }
 
@@ -76,12 +77,30 @@ static void finish(struct sl_s3_task *t, int err)
 	sl_mutex_unlock(&s->lock);
 }
 
+/* Not every store heeds If-Match: the answer must name the version too. */
+static int look(struct sl_s3_task *t, const struct sl_http_response *r)
+{
+	struct sl_object *o = &t->op->obj;
+
+	if (t->looked)
+		return 0;
+	t->looked = true;
+	sl_s3_object(r, o);
+	if (!t->etag[0] || !o->etag[0] || !strcmp(t->etag, o->etag))
+		return 0;
+	return sl_error_set(&t->call.error, ESTALE,
+			    "'%s': it changed while being read", t->op->key);
+}
+
 static int sink(struct sl_http_call *c, const void *p, size_t n)
 {
 	struct sl_s3_task *t = sl_container_of(c, struct sl_s3_task, call);
 	const char *from = p;
 	uint64_t left = t->op->length - t->got, skip;
+	int err = look(t, c->answer);
 
+	if (err)
+		return err;
 	/* A server that ignores ranges sends the object from its start. */
 	if (c->answer->status == 200) {
 		uint64_t want = t->op->offset + t->got;

@@ -9,7 +9,8 @@ static const char *const hard[] = {
 	"a|b", "a^b", "`a`", "<a>", "&amp;", "]]>", "a\\b", ".hidden", "..x",
 	"...", "x..", "-dash", "_", "caf\xc3\xa9", "\xe6\xbc\xa2\xe5\xad\x97",
 	"\xf0\x9f\x98\x80", "e\xcc\x81", "A", "a", "aws-chunked", "?", "#",
-	"d.d/..x/y", "+/ /%", "dir.with.dots/file", "u?/v#/w%20",
+	"tab\there", "del\x7f", "d.d/..x/y", "+/ /%",
+	"dir.with.dots/file", "u?/v#/w%20",
 };
 
 static int keys_hard(struct ctx *c)

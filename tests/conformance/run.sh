@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the conformance binary over every store that can be had here: a local
 # directory, the null store, versitygw (an S3 server we did not write; from
-# $SL_VERSITYGW, PATH or Go's bin), and astra-sim when given. Says what it
+# $SL_VERSITYGW, PATH or Go's bin), Ceph's gateway (a session token for one
+# prefix; no checksums but Content-MD5), and astra-sim when given. Says what it
 # skipped. Further words go to the binary of each run (say: --only 'list_*').
 set -u
 
@@ -18,6 +19,7 @@ if [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; then
 	shift
 fi
 
+here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sl-conf-XXXXXX") || exit 2
 server=
 failed=0
@@ -110,6 +112,49 @@ over_versitygw() {
 	stop_server
 }
 
+# The value of NAME in FILE of rgw.py.
+rgw_value() {
+	sed -n "s/^$1=//p" "$2"
+}
+
+# Its bucket takes no more than the token allows: each case below the prefix.
+start_rgw() {
+	sh "$here/rgw.sh" "$dir/rgw" 2>"$dir/rgw.log" &
+	server=$!
+	n=0
+	while [ ! -s "$dir/rgw/ready" ]; do
+		kill -0 "$server" 2>/dev/null || return 1
+		[ $n -lt 600 ] || return 1
+		n=$((n + 1))
+		sleep 0.1
+	done
+	python3 "$here/rgw.py" session "$dir/rgw/ready" lists >"$dir/session" \
+		2>>"$dir/rgw.log"
+}
+
+over_rgw() {
+	for tool in radosgw radosgw-admin ceph ceph-mon ceph-osd setpriv \
+		python3; do
+		command -v $tool >/dev/null && continue
+		echo "# skipped: s3 over Ceph's radosgw (no $tool)"
+		return
+	done
+	if ! start_rgw; then
+		echo "not ok - radosgw does not start"
+		cat "$dir/rgw.log" >&2
+		failed=1
+		return
+	fi
+	run "s3 over Ceph's radosgw" --url "s3://$(rgw_value bucket \
+		"$dir/rgw/ready")/$(rgw_value prefix "$dir/rgw/ready")/" \
+		--endpoint "$(rgw_value endpoint "$dir/session")" \
+		--region us-east-1 \
+		--access "$(rgw_value access "$dir/session")" \
+		--secret "$(rgw_value secret "$dir/session")" \
+		--token "$(rgw_value token "$dir/session")" "$@"
+	stop_server
+}
+
 # The value of NAME in what astra-sim printed when it was ready.
 sim_value() {
 	sed -n "s/^$1=//p" "$dir/sim.ready"
@@ -177,6 +222,7 @@ if [ -n "$(ls -A "$dir/file")" ]; then
 fi
 run "null" --url null: "$@"
 over_versitygw "$@"
+over_rgw "$@"
 if [ -n "$sim" ]; then
 	over_sim "$@"
 fi
