@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "guest.h"
 #include "log.h"
 #include "mount/control.h"
 #include "mount/mount.h"
@@ -268,8 +269,10 @@ static int run(const struct sl_options *o, int notify_fd)
 {
 	struct sl_mount *m = NULL;
 	struct sl_error e = { 0 };
-	int r = sl_mount_new(o, &m, &e);
+	int r;
 
+	sl_guest_behave(o->nice);
+	r = sl_mount_new(o, &m, &e);
 	if (r)
 		return complain(EXIT_FAILED, &e);
 	r = serve(m, notify_fd, &e);

@@ -15,6 +15,7 @@
 
 #define FIELD(f) offsetof(struct sl_options, f)
 #define HOUR_MS (3600LL * 1000)
+#define SL_NICE 10
 
 static const struct sl_option table[] = {
 	{ "migration", SL_OPTION_UUID, FIELD(migration), 0, 0, "UUID",
@@ -38,10 +39,14 @@ static const struct sl_option table[] = {
 	{ "s3_endpoint", SL_OPTION_URL, FIELD(s3_endpoint), 0, 0, "URL",
 	  "that of the bucket's region", "S3 endpoint to upload to" },
 	{ "memory", SL_OPTION_MIB, FIELD(memory), 32, 1048576, "MIB",
-	  "256, or a quarter of what there is",
+	  "256, or a quarter of what there is or is free",
 	  "byte budget of all uploads together, in MiB" },
 	{ "connections", SL_OPTION_INT, FIELD(connections), 1, 512, "N",
 	  "32", "most requests in flight" },
+	{ "rate", SL_OPTION_RATE, FIELD(rate), 0, 0, "RATE", "off",
+	  "most bytes uploaded a second, such as 512K or 40M; see .rate" },
+	{ "nice", SL_OPTION_INT, FIELD(nice), 0, 19, "N", "10",
+	  "how far this mount stands back for others' CPU time" },
 	{ "retry_for", SL_OPTION_DURATION, FIELD(retry_for_ms), 0,
 	  30 * 24 * HOUR_MS, "TIME", "6h",
 	  "how long network trouble is retried: 90s, 30m, 6h, 2d" },
@@ -452,6 +457,7 @@ int sl_options_parse(struct sl_options *o, int argc, char **argv,
 
 	memset(o, 0, sizeof(*o));
 	o->keep = true;
+	o->nice = SL_NICE;
 	o->retry_for_ms = -1;
 	r = take_args(&c);
 	if (r)

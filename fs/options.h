@@ -35,6 +35,8 @@ struct sl_options {
 	char *s3_endpoint;	/* NULL: the cloud's own */
 	uint64_t memory;	/* bytes */
 	int connections;
+	uint64_t rate;		/* upload bytes a second; 0: no limit */
+	int nice;		/* 0..19 */
 	int64_t retry_for_ms;
 	bool keep;
 	/* For fuse: allow_other and the words that mount(8) passes. */

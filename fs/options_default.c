@@ -9,10 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cgroup.h"
 #include "log.h"
 #include "sstable/path.h"
-
-#define MIB (UINT64_C(1) << 20)
 
 static int out_of_memory(struct sl_error *e)
 {
@@ -84,24 +83,6 @@ static int default_state(struct sl_options *o, struct sl_error *e)
 	return 0;
 }
 
-static int default_memory(struct sl_options *o)
-{
-	uint64_t limit = sl_memory_limit();
-	uint64_t quarter = limit / 4 / MIB * MIB;
-
-	if (!o->memory) {
-		o->memory = 256 * MIB;
-		if (limit && quarter < o->memory)
-			o->memory = quarter < 32 * MIB ? 32 * MIB : quarter;
-	} else if (limit && o->memory > limit / 2) {
-		sl_log_warn("memory=%llu is more than half of the %llu MiB "
-			    "that there are",
-			    (unsigned long long)(o->memory / MIB),
-			    (unsigned long long)(limit / MIB));
-	}
-	return 0;
-}
-
 /* Is this the real service, where no variable may redirect anything? */
 static bool is_vendor(const char *url)
 {
@@ -149,7 +130,8 @@ int sl_options_defaults(struct sl_options *o, struct sl_error *e)
 	if (!r)
 		r = default_state(o, e);
 	if (!r)
-		r = default_memory(o);
+		r = sl_memory_decide(&o->memory, sl_memory_limit(""),
+				     sl_memory_available(""), e);
 	if (!r && !o->connections)
 		r = sl_option_set(o, option("connections"), "32", e);
 	if (!r && o->retry_for_ms < 0)

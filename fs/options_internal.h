@@ -18,6 +18,7 @@ enum sl_option_kind {
 	SL_OPTION_PATH,     /* made absolute */
 	SL_OPTION_URL,
 	SL_OPTION_MIB,
+	SL_OPTION_RATE,     /* bytes a second */
 	SL_OPTION_INT,
 	SL_OPTION_DURATION,
 	SL_OPTION_ONOFF,
@@ -54,8 +55,15 @@ char *sl_home_directory(void);
 
 /*
  * Bytes of memory that this process may use, by its cgroup (v1, v2, all
- * levels above it) and by the machine. 0: cannot be told.
+ * levels above it) and by the machine. 0: cannot be told. 'root' as in
+ * cgroup.h.
  */
-uint64_t sl_memory_limit(void);
+uint64_t sl_memory_limit(const char *root);
+/*
+ * *memory is what was asked for (0: nothing), then what it will be. -EINVAL
+ * when it is more than the limit.
+ */
+int sl_memory_decide(uint64_t *memory, uint64_t limit, uint64_t available,
+		     struct sl_error *e) SL_MUST_CHECK;
 
 #endif

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "migration/devops.h"
+#include "rate.h"
 #include "sstable/path.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -146,6 +147,15 @@ static int set_mib(struct sl_options *o, const struct sl_option *opt,
 	if (!r)
 		*(uint64_t *)field(o, opt) = (uint64_t)n * MIB;
 	return r;
+}
+
+static int set_rate(struct sl_options *o, const struct sl_option *opt,
+		    const char *v, struct sl_error *e)
+{
+	if (sl_rate_parse(v, field(o, opt)))
+		return sl_error_set(e, EINVAL, "%s '%.64s' is not "
+				    SL_RATE_RIGHT, opt->name, v);
+	return 0;
 }
 
 static int set_duration(struct sl_options *o, const struct sl_option *opt,
@@ -291,6 +301,7 @@ static int (*const setters[SL_OPTION__COUNT])(struct sl_options *,
 	[SL_OPTION_PATH] = set_path,
 	[SL_OPTION_URL] = set_url,
 	[SL_OPTION_MIB] = set_mib,
+	[SL_OPTION_RATE] = set_rate,
 	[SL_OPTION_INT] = set_int,
 	[SL_OPTION_DURATION] = set_duration,
 	[SL_OPTION_ONOFF] = set_onoff,

@@ -59,6 +59,8 @@ static void test_defaults(void **state)
 	assert_string_equal(o.mountpoint, "/");
 	assert_string_equal(o.api_url, SL_API_URL);
 	assert_int_equal(o.connections, 32);
+	assert_int_equal(o.rate, 0);
+	assert_int_equal(o.nice, 10);
 	assert_int_equal(o.retry_for_ms, 6 * 3600 * 1000);
 	assert_true(o.keep);
 	assert_false(o.allow_other || o.foreground || o.debug);
@@ -77,7 +79,8 @@ static void test_values(void **state)
 	assert_int_equal(parse_o(&o, &e, "migration=" ID ",node=a:b-1,"
 				 "expect=a:c,tag=x*,state=/s\\,t,memory=64,"
 				 "connections=1,retry_for=30m,keep=off,"
-				 "allow_other,api_url=http://127.0.0.1:9"), 0);
+				 "allow_other,api_url=http://127.0.0.1:9,"
+				 "rate=40M,nice=0"), 0);
 	assert_string_equal(o.migration, ID);
 	assert_int_equal(o.node_count, 2);
 	assert_string_equal(o.nodes[1], "b-1");
@@ -88,6 +91,8 @@ static void test_values(void **state)
 	assert_string_equal(o.state_dir, "/s,t");
 	assert_int_equal(o.memory, 64u << 20);
 	assert_int_equal(o.connections, 1);
+	assert_int_equal(o.rate, 40 << 20);
+	assert_int_equal(o.nice, 0);
 	assert_int_equal(o.retry_for_ms, 30 * 60 * 1000);
 	assert_false(o.keep);
 	assert_true(o.allow_other);
@@ -114,6 +119,10 @@ static void test_refusals(void **state)
 		{ "memory=99999999999999999999", "from 32" },
 		{ "connections=0", "from 1 to 512" },
 		{ "connections=513", "from 1 to 512" },
+		{ "rate=63K", "64K to 1024G" },
+		{ "rate=8Mbit", "512K" },
+		{ "nice=20", "from 0 to 19" },
+		{ "nice=-5", "from 0 to 19" },
 		{ "retry_for=6x", "30m" },
 		{ "retry_for=31d", "30 days" },
 		{ "retry_for=h", "30m" },
@@ -142,6 +151,36 @@ static void test_refusals(void **state)
 		if (strstr(e.text, "secret"))
 			fail_msg("the token is told");
 		sl_options_release(&o);
+	}
+}
+
+static void test_memory(void **state)
+{
+	static const struct {
+		uint64_t asked, limit, available, result; /* MiB */
+		int err;
+	} row[] = {
+		{ 0, 0, 0, 256, 0 },
+		{ 0, 16384, 8192, 256, 0 },
+		{ 0, 512, 8192, 128, 0 },
+		{ 0, 16384, 400, 100, 0 },
+		{ 0, 64, 8192, 32, 0 },
+		{ 1000, 0, 0, 1000, 0 },
+		{ 1000, 1001, 10, 1000, 0 },
+		{ 1000, 999, 8192, 0, -EINVAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SL_ARRAY_LEN(row); i++) {
+		uint64_t n = row[i].asked << 20;
+		struct sl_error e = { 0 };
+		int r = sl_memory_decide(&n, row[i].limit << 20,
+					 row[i].available << 20, &e);
+
+		if (r != row[i].err || (!r && n >> 20 != row[i].result))
+			fail_msg("row %zu: %d %llu", i, r,
+				 (unsigned long long)n >> 20);
+		assert_int_equal(r, e.text[0] ? -EINVAL : 0);
 	}
 }
 
@@ -308,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_token_wiped_from_argv),
 		cmocka_unit_test(test_mount_helper),
 		cmocka_unit_test(test_command_line),

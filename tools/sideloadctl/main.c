@@ -16,6 +16,7 @@ enum command_bits {
 	IN_WAIT = 1 << 1,
 	IN_LAUNCH = 1 << 2,
 	IN_UMOUNT = 1 << 3,
+	IN_RATE = 1 << 4,
 };
 
 struct command {
@@ -37,6 +38,9 @@ static const struct command commands[] = {
 	  "launch MOUNTPOINT NODE... | --anyway | --relaunch\n"
 	  "        [--wait] [--timeout SECONDS] [--json]",
 	  "start the import if the gate finds all of the named nodes whole" },
+	{ "rate", IN_RATE, 0, 1, sl_ctl_cmd_rate,
+	  "rate MOUNTPOINT [RATE] [--json]",
+	  "show or change the upload limit: 512K, 40M, off" },
 	{ "umount", IN_UMOUNT, 0, 0, sl_ctl_cmd_umount,
 	  "umount MOUNTPOINT [--force] [--timeout SECONDS] [--json]",
 	  "unmount when all is committed, return when the daemon has gone" },
@@ -53,7 +57,8 @@ struct option_row {
 #define FLAG(member) offsetof(struct sl_ctl, member), false
 
 static const struct option_row options[] = {
-	{ "--json", FLAG(json), IN_STATUS | IN_WAIT | IN_LAUNCH | IN_UMOUNT,
+	{ "--json", FLAG(json),
+	  IN_STATUS | IN_WAIT | IN_LAUNCH | IN_UMOUNT | IN_RATE,
 	  "print JSON" },
 	{ "--timeout", 0, true, IN_WAIT | IN_LAUNCH | IN_UMOUNT,
 	  "give up after so many seconds (umount: 60 unless given)" },
