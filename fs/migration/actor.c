@@ -168,9 +168,11 @@ static void tell_unlocked(struct sl_migration *m)
 	struct sl_wait *finished = sl_steal(&m->finished);
 
 	m->changed = false;
+	m->telling = changed;
 	sl_mutex_unlock(&m->lock);
 	tell(m, changed, events, finished);
 	sl_mutex_lock(&m->lock);
+	m->telling = false;
 }
 
 static int64_t earlier(int64_t a, int64_t b)

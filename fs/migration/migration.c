@@ -193,7 +193,8 @@ int sl_migration_await(struct sl_migration *m, const char *status,
 		return -EINVAL;
 	if (m->stop)
 		return -ECANCELED;
-	if (sl_life_wait(m->status, status) == 0)
+	/* Else what follows from the status is still under way. */
+	if (sl_life_wait(m->status, status) == 0 && !m->changed && !m->telling)
 		return 0;
 	a = calloc(1, sizeof(*a));
 	if (!a)

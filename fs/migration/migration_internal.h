@@ -101,6 +101,7 @@ struct sl_migration {
 	struct sl_wait *finished;
 	struct mig_event *events;
 	bool changed;
+	bool telling; /* changed() runs: what it does is not done yet */
 };
 
 /* actor.c */
