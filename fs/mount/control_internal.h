@@ -129,6 +129,8 @@ int sl_act_cleanup(struct sl_mount *m, const char *line, struct sl_wait *w,
 		   struct sl_error *e);
 int sl_act_wait(struct sl_mount *m, const char *line, struct sl_wait *w,
 		struct sl_error *e);
+int sl_act_rate(struct sl_mount *m, const char *line, struct sl_wait *w,
+		struct sl_error *e);
 /* Sends a command for this request. */
 int sl_act_command(struct sl_mount *m, enum sl_command cmd, const char *arg,
 		   struct sl_wait *w, struct sl_error *e);
@@ -141,11 +143,17 @@ int sl_render_launch(struct sl_mount *m, struct sl_buf *out);
 void sl_gate_keep(struct sl_controls *cs, const struct sl_gate *g, int err,
 		  const struct sl_error *e);
 
+/* throttle.c: the upload limit in bytes a second; 0: none. */
+uint64_t sl_mount_rate(struct sl_mount *m);
+int sl_render_rate(struct sl_mount *m, struct sl_buf *out);
+
 /* status.c, report.c */
 int sl_render_status(struct sl_mount *m, struct sl_buf *out);
 int sl_render_state(struct sl_mount *m, struct sl_buf *out);
 int sl_render_cleanup(struct sl_mount *m, struct sl_buf *out);
 int sl_render_progress(struct sl_mount *m, struct sl_buf *out);
+/* metrics.c */
+int sl_render_metrics(struct sl_mount *m, struct sl_buf *out);
 int sl_render_help(struct sl_mount *m, struct sl_buf *out);
 
 #endif

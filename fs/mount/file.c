@@ -13,6 +13,8 @@
 #include "log.h"
 #include "mount/version.h"
 
+#define LOOK_FROM ((uint64_t)1 << 20)
+
 struct sl_file *sl_file_ref(struct sl_file *f)
 {
 	__atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
@@ -94,8 +96,11 @@ static int writer_open(struct sl_handle *h, struct sl_store *s,
 		/* A new copy over one that failed, still open elsewhere. */
 		if (!f->ended && !(f->err && how->trunc)) {
 			f->writers++;
-			if (how->created || how->trunc)
+			if (how->created || how->trunc) {
 				sl_version_begin_locked(f, how->pid);
+				h->pid = how->pid;
+				h->tgid = f->commit.opener;
+			}
 			sl_mutex_unlock(&f->mu);
 			h->file = f;
 			h->wrote = how->created || how->trunc;
@@ -125,13 +130,23 @@ static int may_write(struct sl_mount *m, struct sl_node *n,
 	return sl_mount_may_write(m, e);
 }
 
+/*
+ * What was skipped has no bytes. diff -r gives up at a read that fails, but
+ * goes on after an open that does. A copy tool may open its own temporary.
+ */
+static int may_read(struct sl_mount *m, const struct sl_node *n)
+{
+	SL_LOCK_SCOPE(&m->tree->mu);
+	return n->u.f.state == SL_FILE_SKIPPED && !n->temp ? -ENODATA : 0;
+}
+
 int sl_file_open(struct sl_mount *m, struct sl_node *n,
 		 const struct sl_open_how *how, struct sl_handle **ret,
 		 struct sl_error *e)
 {
 	SL_CLEANUP(store) struct sl_store *s = NULL;
 	struct sl_handle *h;
-	int r = how->write ? may_write(m, n, e) : 0;
+	int r = how->write ? may_write(m, n, e) : may_read(m, n);
 
 	if (r)
 		return r;
@@ -166,48 +181,80 @@ void sl_version_size_locked(struct sl_file *f, uint64_t size)
 
 	f->size = size;
 	SL_LOCK_SCOPE(&t->mu);
-	sl_tree_set_size_locked(t, f->node, size);
+	sl_tree_set_size_locked(t, f->node, size > f->keep ? size : f->keep);
 	f->node->mtime_ns = f->node->ctime_ns = sl_now_ns();
+	f->node->timed = false;
 }
 
-int sl_version_upload_locked(struct sl_file *f, pid_t pid)
+/* An earlier copy may have left parts: they need not be sent again. */
+static void resume_locked(struct sl_file *f)
 {
-	struct sl_caller c = { 0 };
+	struct sl_leftovers *l = sl_store_leftovers(f->store);
+	SL_CLEANUP(free) char *id = sl_leftovers_claim(l, f->key, f->up);
+
+	if (id && sl_upload_resume(f->up, id))
+		sl_leftovers_kept(l, id);
+}
+
+int sl_version_upload_locked(struct sl_file *f)
+{
 	struct sl_error e = { 0 };
 	int r;
 
 	if (f->up)
 		return 0;
-	sl_caller_look(pid, sl_last_segment(f->key), &c);
-	r = sl_upload_new(f->store->engine, f->key,
-			  c.source_same_name ? c.source_size : 0, f, &f->up,
-			  &e);
+	r = sl_upload_new(f->store->engine, f->key, 0, f, &f->up, &e);
+	if (r)
+		return sl_version_fail_locked(f, -r, e.text);
+	resume_locked(f);
+	return 0;
+}
+
+/*
+ * The size of the file that the writer copies, if it can be seen: parts are
+ * cut to it, and one that cannot fit is refused early. Not asked for small
+ * files, where the look costs more than the write.
+ */
+static int look_at_size_locked(struct sl_handle *h, pid_t pid, uint64_t end)
+{
+	struct sl_file *f = h->file;
+	struct sl_caller c = { 0 };
+	struct sl_error e = { 0 };
+	int r;
+
+	if (f->looked || end < LOOK_FROM)
+		return 0;
+	f->looked = true;
+	sl_caller_look(pid, h->pid == pid ? h->tgid : 0,
+		       sl_last_segment(f->key), &c);
+	r = c.source_same_name ?
+		    sl_upload_expect(f->up, c.source_size, &e) : 0;
 	return r ? sl_version_fail_locked(f, -r, e.text) : 0;
 }
 
-/* Where a write lands: 0 at the end (with *gap zeros before), -ESPIPE. */
+/* Where a write lands: 0 behind what was taken (with a hole), -ESPIPE. */
 static int place_locked(struct sl_handle *h, uint64_t off, pid_t pid,
-			uint64_t *gap)
+			struct sl_hole *hole)
 {
 	struct sl_file *f = h->file;
 
 	if (f->err)
 		return f->err;
-	if (!f->begun && off && !f->skip)
-		return sl_version_fail_locked(f, ESPIPE, "bytes can only be "
-			"added to a file while it is being copied; copy the "
-			"whole file again");
-	if (!f->begun)
-		sl_version_begin_locked(f, pid);
-	else if (!off && f->size && !h->wrote)
-		sl_version_restart_locked(f);
+	if (!f->begun || (!off && f->size && !h->wrote)) {
+		if (!f->begun)
+			sl_version_begin_locked(f, pid);
+		else
+			sl_version_restart_locked(f);
+		sl_hole_keep_locked(f);
+	}
 	h->wrote = true;
-	if (off < f->size && !f->skip)
+	if (f->err || f->skip)
+		return f->err;
+	if (off < f->size)
 		return sl_version_fail_locked(f, ESPIPE, "a write went back "
 			"into bytes that were taken already; copy the file "
 			"from its beginning, with cp, cat or rsync");
-	*gap = off > f->size ? off - f->size : 0;
-	return f->err;
+	return sl_hole_find_locked(f, off, hole);
 }
 
 /* Asking /proc at every write would cost more than the write. */
@@ -238,65 +285,21 @@ static int write_event_locked(struct sl_file *f, pid_t tgid, uint64_t end)
 	}
 }
 
-/* A write behind a hole: the zeros first, then the bytes. */
-struct gapped {
-	struct sl_wait w;
-	struct sl_wait *user;
-	struct sl_file *file;
-	size_t n;
-	char data[];
-};
-
-static void gap_filled(struct sl_wait *w, int err)
-{
-	struct gapped *g = sl_container_of(w, struct gapped, w);
-	int r = err;
-
-	if (!r) {
-		SL_LOCK_SCOPE(&g->file->mu);
-		r = g->file->up ? sl_upload_write(g->file->up, g->data, g->n,
-						  g->user) : -ECANCELED;
-	}
-	if (r != SL_PARKED)
-		g->user->done(g->user, r);
-	sl_file_unref(g->file);
-	free(g);
-}
-
-static int write_gapped(struct sl_file *f, uint64_t gap, const void *data,
-			size_t n, struct sl_wait *user)
-{
-	struct gapped *g = malloc(sizeof(*g) + n);
-	int r;
-
-	if (!g)
-		return -ENOMEM;
-	*g = (struct gapped){ .w.done = gap_filled, .user = user, .n = n };
-	memcpy(g->data, data, n);
-	g->file = sl_file_ref(f);
-	r = sl_upload_zeros(f->up, gap, &g->w);
-	if (r == SL_PARKED)
-		return r;
-	if (!r)
-		r = sl_upload_write(f->up, data, n, user);
-	sl_file_unref(f);
-	free(g);
-	return r;
-}
-
 static int take(struct sl_handle *h, uint64_t off, size_t n, pid_t pid,
-		uint64_t *gap)
+		struct sl_hole *hole)
 {
 	struct sl_file *f = h->file;
 	uint64_t end = off + n;
 	int r;
 
 	SL_LOCK_SCOPE(&f->mu);
-	r = place_locked(h, off, pid, gap);
+	r = place_locked(h, off, pid, hole);
 	if (!r && !f->skip)
 		r = write_event_locked(f, tgid_of(h, pid), end);
 	if (!r && !f->skip)
-		r = sl_version_upload_locked(f, pid);
+		r = sl_version_upload_locked(f);
+	if (!r && !f->skip)
+		r = look_at_size_locked(h, pid, end);
 	if (r)
 		return r;
 	if (end > f->size)
@@ -304,17 +307,18 @@ static int take(struct sl_handle *h, uint64_t off, size_t n, pid_t pid,
 	return 0;
 }
 
-int sl_file_write(struct sl_handle *h, const void *data, size_t n,
-		  uint64_t off, pid_t pid, struct sl_wait *w)
+int sl_file_write(struct sl_handle *h, const struct sl_bytes *b, pid_t pid,
+		  struct sl_wait *w)
 {
 	struct sl_file *f = h->file;
-	uint64_t gap = 0;
-	int r = take(h, off, n, pid, &gap);
+	struct sl_hole hole = { 0 };
+	int r = take(h, b->off, b->n, pid, &hole);
 
 	if (r || f->skip)
 		return r;
-	r = gap ? write_gapped(f, gap, data, n, w) :
-		sl_upload_write(f->up, data, n, w);
+	r = hole.old || hole.zeros ?
+		sl_hole_write(f, &hole, b->data, b->n, w) :
+		sl_upload_write_lent(f->up, b->data, b->n, b->lent, w);
 	if (r < 0)
 		sl_file_broken(f, r);
 	return r;
@@ -327,74 +331,84 @@ void sl_file_unwrite(struct sl_file *f, uint64_t off, uint64_t n)
 		sl_version_size_locked(f, off);
 }
 
-static int shrink_locked(struct sl_handle *h, uint64_t size, pid_t pid)
-{
-	struct sl_file *f = h->file;
-
-	if (size)
-		return sl_version_fail_locked(f, ESPIPE, "the file cannot be "
-			"cut to a size inside what was taken; copy it again");
-	if (!f->begun)
-		sl_version_begin_locked(f, pid);
-	else
-		sl_version_restart_locked(f);
-	h->wrote = true;
-	return f->err;
-}
-
 static uint64_t shown_size(struct sl_file *f)
 {
 	SL_LOCK_SCOPE(&f->m->tree->mu);
 	return f->node->size;
 }
 
-/* 1: the rest is zeros to be appended, *gap of them. */
+/* A size set, other than the one the file has. */
+static int resize_locked(struct sl_handle *h, uint64_t size, pid_t pid,
+			 struct sl_hole *hole)
+{
+	struct sl_file *f = h->file;
+	int r;
+
+	if (!f->begun) {
+		sl_version_begin_locked(f, pid);
+		sl_hole_keep_locked(f);
+	} else if (!size) {
+		sl_version_restart_locked(f);
+	} else if (size < f->size && !f->skip) {
+		return sl_version_fail_locked(f, ESPIPE, "the file cannot be "
+			"cut to a size inside what was taken; copy it again");
+	}
+	h->wrote = true;
+	if (f->err)
+		return f->err;
+	r = f->skip ? 0 : sl_hole_find_locked(f, size, hole);
+	f->keep = 0; /* what lies behind is cut off */
+	return r;
+}
+
+/* 1: a hole is to be filled at the end. */
 static int truncate_locked(struct sl_handle *h, uint64_t size, pid_t pid,
-			   uint64_t *gap)
+			   struct sl_hole *hole)
 {
 	struct sl_file *f = h->file;
 	uint64_t have = f->begun ? f->size : shown_size(f);
+	int r;
 
 	if (f->err)
 		return f->err;
-	if (size == have && (size || f->begun))
-		return 0;
-	if (size < have && !f->skip)
-		return shrink_locked(h, size, pid);
-	if (!f->begun && have)
-		return sl_version_fail_locked(f, ESPIPE, "a file that is in "
-			"the bucket cannot be made longer; copy it again");
-	if (!f->begun)
-		sl_version_begin_locked(f, pid);
-	h->wrote = true;
-	*gap = size > f->size && !f->skip ? size - f->size : 0;
-	if (f->skip || !*gap) {
-		sl_version_size_locked(f, size);
+	if (size == have && (size || f->begun)) {
+		f->keep = 0;
+		if (f->begun)
+			sl_version_size_locked(f, size);
 		return 0;
 	}
-	return 1;
+	r = resize_locked(h, size, pid, hole);
+	if (r)
+		return r;
+	if (hole->old || hole->zeros)
+		return 1;
+	sl_version_size_locked(f, size);
+	return 0;
 }
 
 int sl_file_truncate(struct sl_handle *h, uint64_t size, pid_t pid,
 		     struct sl_wait *w)
 {
+	struct sl_hole hole = { 0 };
 	struct sl_file *f = h->file;
-	uint64_t gap = 0;
+	bool fill;
 	int r;
 
 	sl_mutex_lock(&f->mu);
-	r = truncate_locked(h, size, pid, &gap);
-	if (r == 1) {
+	r = truncate_locked(h, size, pid, &hole);
+	fill = r == 1;
+	if (fill) {
 		r = write_event_locked(f, tgid_of(h, pid), size);
 		if (!r)
-			r = sl_version_upload_locked(f, pid);
+			r = sl_version_upload_locked(f);
 		if (!r)
 			sl_version_size_locked(f, size);
 	}
 	sl_mutex_unlock(&f->mu);
-	if (r || !gap)
+	if (r || !fill)
 		return r;
-	r = sl_upload_zeros(f->up, gap, w);
+	r = hole.old ? sl_hole_write(f, &hole, NULL, 0, w) :
+		sl_upload_zeros(f->up, hole.zeros, w);
 	if (r < 0)
 		sl_file_broken(f, r);
 	return r;

@@ -25,6 +25,7 @@ struct sl_file {
 	struct sl_store *store;	/* outlives the file */
 	struct sl_node *node;	/* pinned */
 	bool skip;		/* taken, not uploaded */
+	bool looked SL_GUARDED_BY(mu);	/* for the size of the source */
 	bool begun SL_GUARDED_BY(mu);	/* a new version exists */
 	bool adopted SL_GUARDED_BY(mu);	/* its commit is in tree and ledger */
 	bool ended SL_GUARDED_BY(mu);	/* given up */
@@ -37,6 +38,8 @@ struct sl_file {
 	bool follow_again SL_GUARDED_BY(mu); /* when it is back */
 	int writers SL_GUARDED_BY(mu);
 	uint64_t size SL_GUARDED_BY(mu);
+	/* Begun without truncation: so long is what it stands on. */
+	uint64_t keep SL_GUARDED_BY(mu);
 	int err SL_GUARDED_BY(mu);	/* sticky -errno */
 	char key[SL_PATH_MAX];		/* where it will be committed */
 };
@@ -63,10 +66,21 @@ struct sl_open_how {
 int sl_file_open(struct sl_mount *m, struct sl_node *n,
 		 const struct sl_open_how *how, struct sl_handle **ret,
 		 struct sl_error *e) SL_MUST_CHECK;
-/* Takes n bytes at off; 0, SL_PARKED or -errno. */
-int sl_file_write(struct sl_handle *h, const void *data, size_t n,
-		  uint64_t off, pid_t pid, struct sl_wait *w) SL_MUST_CHECK;
-/* A parked write was withdrawn (-EINTR): its bytes were not taken. */
+/* One write(2), or a piece of it. */
+struct sl_bytes {
+	const void *data;
+	size_t n;
+	uint64_t off;
+	struct sl_lent **lent; /* as for sl_upload_write_lent() */
+};
+
+/*
+ * Takes bytes; 0, SL_PARKED or -errno. When it was interrupted after some of
+ * them, w->left says how many were not taken.
+ */
+int sl_file_write(struct sl_handle *h, const struct sl_bytes *b, pid_t pid,
+		  struct sl_wait *w) SL_MUST_CHECK;
+/* Of a write that was interrupted, n bytes from off were not taken. */
 void sl_file_unwrite(struct sl_file *f, uint64_t off, uint64_t n);
 /* The engine could not take bytes (-errno): the version fails. */
 void sl_file_broken(struct sl_file *f, int err);
@@ -106,7 +120,7 @@ void sl_file_unref(struct sl_file *f);
 struct sl_row_copy {
 	struct sl_ledger_row row;
 	char path[SL_PATH_MAX];
-	char etag[96];
+	char etag[SL_ETAG_ROOM];
 	char note[256];
 };
 int sl_row_take_locked(struct sl_tree *t, const struct sl_node *n,

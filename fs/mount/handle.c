@@ -34,6 +34,7 @@ static void take_out(struct sl_mount *m, struct sl_fh *fh)
 void sl_fh_free(struct sl_mount *m, struct sl_fh *fh, pid_t pid)
 {
 	take_out(m, fh);
+	sl_reader_close(fh->reader);
 	if (fh->file)
 		sl_file_release(fh->file, pid);
 	sl_buf_wipe(&fh->text);

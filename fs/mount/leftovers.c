@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Upload ids that were begun and not ended. A file that was interrupted
- * leaves its parts in the store under an id that the ledger knows; once the
- * path is committed after all (or given up), the id is aborted so that
- * nothing is left behind. Only ids that this mount's ledgers recorded are
- * ever touched.
+ * leaves its parts in the store under an id that the ledger knows. The next
+ * copy of the path goes on with it; once the path is committed after all (or
+ * given up), what is left is aborted so that nothing stays behind. Only ids
+ * that this mount's ledgers recorded are ever touched.
  */
 #include <string.h>
 
@@ -14,6 +14,7 @@
 struct leftover {
 	struct leftover *next;
 	struct sl_upload *owner; /* NULL: nobody is at work on it */
+	bool idle;		 /* nothing of it is on its way any more */
 	char *id;
 	char key[];
 };
@@ -62,6 +63,7 @@ int sl_leftovers_add(struct sl_leftovers *l, const char *key,
 	memcpy(o->key, key, strlen(key) + 1);
 	o->id = strdup(id);
 	o->owner = owner;
+	o->idle = !owner;
 	if (!o->id) {
 		free(o);
 		return -ENOMEM;
@@ -84,6 +86,36 @@ void sl_leftovers_remove(struct sl_leftovers *l, const char *id)
 		leftover_free(o);
 		return;
 	}
+}
+
+void sl_leftovers_kept(struct sl_leftovers *l, const char *id)
+{
+	SL_LOCK_SCOPE(&l->mu);
+	for (struct leftover *o = l->head; o; o = o->next) {
+		if (strcmp(o->id, id))
+			continue;
+		o->owner = NULL;
+		o->idle = true;
+	}
+}
+
+char *sl_leftovers_claim(struct sl_leftovers *l, const char *key,
+			 struct sl_upload *owner)
+{
+	SL_LOCK_SCOPE(&l->mu);
+	for (struct leftover *o = l->head; o; o = o->next) {
+		char *id;
+
+		if (o->owner || !o->idle || strcmp(o->key, key))
+			continue;
+		id = strdup(o->id);
+		if (id) {
+			o->owner = owner;
+			o->idle = false;
+		}
+		return id;
+	}
+	return NULL;
 }
 
 void sl_leftovers_orphan(struct sl_leftovers *l, struct sl_upload *owner)

@@ -6,6 +6,9 @@
  * listing lacks is no longer there (a copy sends it again), one whose size or
  * ETag differ shows the bucket's size and counts as failed.
  *
+ * Every name that is listed marks its node; when the listing is whole, what
+ * should be there and has no mark is gone.
+ *
  * A directory is NO, PENDING (a listing is under way; waits queue) or YES.
  * Where listing is forbidden, local knowledge has to do: the directory
  * becomes YES and an event says so once. Directories of other nodes, which
@@ -13,20 +16,22 @@
  */
 #include "mount/tree.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "clock.h"
 #include "log.h"
 
 #define FOREIGN_FRESH_MS 1000
+/* A listing that took long is good for that many times as long. */
+#define FOREIGN_FRESH_TIMES 4
 /* How long one listing is retried: a shell hangs meanwhile. */
 #define LIST_RETRY_MS 60000
-
-struct found {
-	char *name;
-	bool is_dir;
-	struct sl_object obj;
-};
+/*
+ * No directory of a snapshot comes near; a store that goes on beyond it may
+ * have at most some 250 MB of our memory.
+ */
+#define LIST_MAX 1000000
 
 struct listing {
 	struct sl_op op;
@@ -34,48 +39,15 @@ struct listing {
 	struct sl_store *store;
 	struct sl_node *dir; /* pinned */
 	char prefix[SL_PATH_MAX + 1];
-	struct found *found;
-	size_t count, cap;
+	int64_t started_ms;
+	uint64_t count;
+	uint64_t unusable; /* names that no directory can hold */
 };
 
 static void listing_free(struct listing *l)
 {
-	for (size_t i = 0; i < l->count; i++)
-		free(l->found[i].name);
-	free(l->found);
 	sl_store_unref(l->store);
 	free(l);
-}
-
-static int on_entry(struct sl_op *op, const struct sl_list_entry *e)
-{
-	struct listing *l = op->arg;
-	const char *name = e->key + strlen(l->prefix);
-	size_t n = strlen(name);
-	struct found *f;
-
-	if (e->is_prefix && n)
-		n--;
-	if (!n || memchr(name, '/', n))
-		return 0; /* a directory marker somebody left: not ours */
-	if (l->count == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		struct found *more = realloc(l->found, cap * sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		l->found = more;
-		l->cap = cap;
-	}
-	f = &l->found[l->count];
-	*f = (struct found){ .is_dir = e->is_prefix };
-	if (!e->is_prefix)
-		f->obj = e->obj;
-	f->name = strndup(name, n);
-	if (!f->name)
-		return -ENOMEM;
-	l->count++;
-	return 0;
 }
 
 /* A file new to us, or one that another tool or node wrote. */
@@ -86,14 +58,17 @@ static int adopt_listed(struct sl_node *n, const struct sl_object *o)
 	n->mtime_ns = n->ctime_ns = o->mtime_ms * 1000000;
 	n->has_crc32 = o->has_crc32;
 	n->u.f.crc32 = o->crc32;
-	return sl_node_set_text(&n->u.f.etag, o->etag);
+	return sl_node_set_etag(n, o->etag);
 }
 
 static bool same_object(const struct sl_node *n, const struct sl_object *o)
 {
+	char room[SL_ETAG_ROOM];
+	const char *etag = sl_node_etag(n, room);
+
 	if (n->size != o->size)
 		return false;
-	return !n->u.f.etag || !*o->etag || !strcmp(n->u.f.etag, o->etag);
+	return !*etag || !*o->etag || !strcmp(etag, o->etag);
 }
 
 /* The listing has nothing to add to what we know of this file. */
@@ -123,68 +98,111 @@ static int contradict(struct sl_tree *t, struct sl_node *n)
 }
 
 static int merge_file(struct sl_mount *m, struct sl_node *dir,
-		      const struct found *f)
+		      const char *name, const struct sl_object *o)
 {
 	struct sl_tree *t = m->tree;
 	struct sl_node *n;
 	int r = 0;
 
 	sl_mutex_assume_held(&t->mu);
-	n = sl_tree_find_locked(t, dir, f->name);
-	if (n && is_settled(n, &f->obj)) {
+	n = sl_tree_find_locked(t, dir, name);
+	if (n)
+		n->marked = true;
+	if (n && is_settled(n, o)) {
 		n->in_bucket |= n->kind == SL_NODE_FILE;
 		return 0;
 	}
 	if (n) {
 		r = contradict(t, n);
 	} else {
-		r = sl_tree_add_locked(m, dir, f->name, SL_NODE_FILE, &n);
+		r = sl_tree_add_locked(m, dir, name, SL_NODE_FILE, &n);
 		if (r)
 			return r == -ENAMETOOLONG ? 0 : r;
+		n->marked = true;
 		sl_tree_set_state_locked(t, n, SL_FILE_COMMITTED);
 	}
-	sl_tree_set_size_locked(t, n, f->obj.size);
-	return r ? r : adopt_listed(n, &f->obj);
+	sl_tree_set_size_locked(t, n, o->size);
+	return r ? r : adopt_listed(n, o);
 }
 
 static int merge_dir(struct sl_mount *m, struct sl_node *dir,
-		     const struct found *f)
+		     const char *name)
 {
 	struct sl_node *n;
 	int r;
 
 	sl_mutex_assume_held(&m->tree->mu);
-	n = sl_tree_find_locked(m->tree, dir, f->name);
+	n = sl_tree_find_locked(m->tree, dir, name);
 	if (n)
 		return 0;
-	r = sl_tree_add_locked(m, dir, f->name, SL_NODE_DIR, &n);
+	r = sl_tree_add_locked(m, dir, name, SL_NODE_DIR, &n);
 	return r == -ENAMETOOLONG ? 0 : r;
 }
 
-static int by_name(const void *a, const void *b)
+static bool usable(const char *name, size_t n)
 {
-	const struct found *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
+	if (n > NAME_MAX || memchr(name, '/', n))
+		return false;
+	return strcmp(name, ".") && strcmp(name, "..");
 }
 
-/* Files that should be there and were not listed. */
-static void drop_unlisted(struct sl_tree *t, struct listing *l)
+/*
+ * Each name goes into the tree as it comes, so that a listing needs no
+ * memory of its own; nobody looks into a directory while one is under way.
+ */
+static int on_entry(struct sl_op *op, const struct sl_list_entry *e)
+{
+	struct listing *l = op->arg;
+	struct sl_tree *t = l->m->tree;
+	char name[SL_PATH_MAX];
+	size_t n = strlen(e->key + strlen(l->prefix));
+
+	if (++l->count > LIST_MAX)
+		return -EOVERFLOW;
+	if (n >= sizeof(name)) {
+		l->unusable++;
+		return 0;
+	}
+	memcpy(name, e->key + strlen(l->prefix), n + 1);
+	if (e->is_prefix && n)
+		name[--n] = '\0';
+	if (!n)
+		return 0; /* a directory marker somebody left: not ours */
+	if (!usable(name, n)) {
+		l->unusable++;
+		return 0;
+	}
+	SL_LOCK_SCOPE(&t->mu);
+	/* The directory may have been dropped with its migration. */
+	if (!l->dir->linked)
+		return -ESTALE;
+	return e->is_prefix ? merge_dir(l->m, l->dir, name) :
+		merge_file(l->m, l->dir, name, &e->obj);
+}
+
+/* A file that should be there and was not listed. */
+static bool is_missing(const struct sl_node *n)
+{
+	if (n->kind != SL_NODE_FILE || n->u.f.open || !n->in_bucket ||
+	    n->u.f.cls == SL_PATH_SKIP || n->marked)
+		return false;
+	/* Committed while this listing was under way: keep it. */
+	return !n->own || n->from_ledger || n->u.f.state != SL_FILE_COMMITTED;
+}
+
+/* Ends what marks mean; after a whole listing, what has none is dropped. */
+static void sweep_locked(struct sl_tree *t, struct listing *l, bool whole)
+	SL_REQUIRES(t->mu);
+static void sweep_locked(struct sl_tree *t, struct listing *l, bool whole)
 {
 	struct sl_node *next;
 
-	sl_mutex_assume_held(&t->mu);
 	for (struct sl_node *n = l->dir->child; n; n = next) {
-		struct found key = { .name = n->name };
+		bool missing = is_missing(n);
 
 		next = n->next;
-		if (n->kind != SL_NODE_FILE || n->u.f.open || !n->in_bucket ||
-		    n->u.f.cls == SL_PATH_SKIP ||
-		    bsearch(&key, l->found, l->count, sizeof(key), by_name))
-			continue;
-		/* Committed while this listing was under way: keep it. */
-		if (n->own && !n->from_ledger &&
-		    n->u.f.state == SL_FILE_COMMITTED)
+		n->marked = false;
+		if (!whole || !missing)
 			continue;
 		if (n->own)
 			sl_log_warn("'%s' is no longer in the bucket; copy it "
@@ -193,52 +211,63 @@ static void drop_unlisted(struct sl_tree *t, struct listing *l)
 	}
 }
 
-static int merge(struct listing *l)
-{
-	struct sl_tree *t = l->m->tree;
-	int r = 0;
-
-	SL_LOCK_SCOPE(&t->mu);
-	/* The directory may have been dropped with its migration. */
-	if (!l->dir->linked)
-		return -ESTALE;
-	if (l->count)
-		qsort(l->found, l->count, sizeof(*l->found), by_name);
-	for (size_t i = 0; i < l->count && !r; i++)
-		r = l->found[i].is_dir ?
-			merge_dir(l->m, l->dir, &l->found[i]) :
-			merge_file(l->m, l->dir, &l->found[i]);
-	if (!r)
-		drop_unlisted(t, l);
-	return r;
-}
-
 /* Local knowledge has to do where the store will not list. */
 static bool may_do_without(int err)
 {
 	return err == -EACCES || err == -EROFS || err == -EKEYEXPIRED;
 }
 
+/* What is wrong with the directory, for .errors. */
+static void report(struct listing *l, int err)
+{
+	const char *path = *l->prefix ? l->prefix : NULL;
+
+	if (err == -EOVERFLOW)
+		sl_mount_event(l->m, EOVERFLOW, path, "the bucket lists more "
+			       "than 1,000,000 names in this directory, which "
+			       "no snapshot has; it is not shown", NULL);
+	else if (err)
+		sl_mount_event(l->m, -err, path, "cannot list this directory "
+			       "of the bucket", &l->op.error);
+	if (l->unusable)
+		sl_mount_event(l->m, 0, path, "the bucket has names here that "
+			       "no directory can hold ('.', '..', or over 255 "
+			       "bytes); they are not shown", NULL);
+}
+
+/* The directory is known now, or (err) as unknown as before. */
+static struct sl_list_wait *settle(struct listing *l, int err)
+{
+	struct sl_tree *t = l->m->tree;
+	struct sl_node *dir = l->dir;
+	int64_t now = sl_mono_ms(&sl_clock_system);
+	struct sl_list_wait *w;
+
+	SL_LOCK_SCOPE(&t->mu);
+	if (dir->linked)
+		sweep_locked(t, l, !l->op.err);
+	w = dir->u.d.waits;
+	dir->u.d.waits = NULL;
+	dir->u.d.listed = err ? SL_LISTED_NO : SL_LISTED_YES;
+	dir->u.d.listed_ms = now;
+	dir->u.d.cost_ms = (uint32_t)(now - l->started_ms);
+	/* Half of an endless listing is of no use to anybody. */
+	if (err && !dir->own)
+		sl_tree_prune_locked(t, dir);
+	sl_tree_unpin_locked(t, dir);
+	return w;
+}
+
 static void on_done(struct sl_op *op)
 {
 	struct listing *l = op->arg;
-	struct sl_tree *t = l->m->tree;
 	struct sl_list_wait *w, *next;
-	int r = op->err ? op->err : merge(l);
+	int r = op->err;
 
-	if (r)
-		sl_mount_event(l->m, -r, *l->prefix ? l->prefix : NULL,
-			       "cannot list this directory of the bucket",
-			       &op->error);
+	report(l, r);
 	if (may_do_without(r))
 		r = 0;
-	sl_mutex_lock(&t->mu);
-	w = l->dir->u.d.waits;
-	l->dir->u.d.waits = NULL;
-	l->dir->u.d.listed = r ? SL_LISTED_NO : SL_LISTED_YES;
-	l->dir->u.d.listed_ms = sl_mono_ms(&sl_clock_system);
-	sl_tree_unpin_locked(t, l->dir);
-	sl_mutex_unlock(&t->mu);
+	w = settle(l, r);
 	for (; w; w = next) {
 		next = w->next;
 		w->ready(w, r);
@@ -255,7 +284,8 @@ static bool is_known(struct sl_tree *t, struct sl_node *dir, bool fresh)
 		return true;
 	if (dir->u.d.listed != SL_LISTED_YES)
 		return false;
-	return !(fresh && foreign && age > FOREIGN_FRESH_MS);
+	return !fresh || !foreign || age <= FOREIGN_FRESH_MS ||
+	       age <= (int64_t)dir->u.d.cost_ms * FOREIGN_FRESH_TIMES;
 }
 
 static struct listing *listing_new(struct sl_mount *m, struct sl_store *store,
@@ -270,6 +300,7 @@ static struct listing *listing_new(struct sl_mount *m, struct sl_store *store,
 	l->m = m;
 	l->store = store;
 	l->dir = dir;
+	l->started_ms = sl_mono_ms(&sl_clock_system);
 	l->op = (struct sl_op){
 		.prefix = l->prefix,
 		.on_entry = on_entry,

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "clock.h"
+#include "guest.h"
 #include "log.h"
 #include "mount/control.h"
 #include "mount/events.h"
 #include "mount/file.h"
+#include "mount/metrics.h"
+#include "mount/readahead.h"
 #include "mount/store.h"
 #include "mount/tree.h"
 
@@ -243,12 +246,15 @@ static int add_controls(struct sl_mount *m)
 static int build(struct sl_mount *m, struct sl_error *e)
 {
 	struct sl_http_config hc = {
-		.threads = 2,
+		.threads = sl_guest_threads(),
 		.connections = m->opt->connections,
 		.retry_for_ms = m->opt->retry_for_ms,
+		.rate = m->opt->rate,
 	};
 	int r = sl_events_new(&m->events);
 
+	if (!r)
+		r = sl_mount_make_readers(m);
 	if (!r)
 		r = sl_tree_new(&m->tree);
 	if (!r)
@@ -257,6 +263,8 @@ static int build(struct sl_mount *m, struct sl_error *e)
 		r = add_controls(m);
 	if (r)
 		return sl_error_set(e, -r, "out of memory");
+	hc.observe = sl_metrics_observe;
+	hc.observe_arg = m->metrics;
 	r = sl_http_new(&hc, &m->http, e);
 	return r ? r : start_migration(m, e);
 }
@@ -313,6 +321,8 @@ void sl_mount_free(struct sl_mount *m)
 		sl_mount_quiesce(m);
 	sl_store_unref(m->store);
 	sl_store_bury(m);
+	sl_readers_free(m->readers);
+	sl_metrics_free(m->metrics);
 	if (m->controls)
 		sl_controls_free(m);
 	sl_tree_free(m->tree);
@@ -378,6 +388,7 @@ static int rows_collect(struct sl_mount *m, struct packed **head)
 	SL_LOCK_SCOPE(&t->mu);
 	for (struct sl_node *n = t->root; n && !r;
 	     n = sl_tree_next_locked(t->root, n)) {
+		char etag[SL_ETAG_ROOM];
 		struct sl_ledger_row row;
 
 		if (n->kind != SL_NODE_FILE || !n->own)
@@ -385,7 +396,7 @@ static int rows_collect(struct sl_mount *m, struct packed **head)
 		r = sl_tree_path_locked(t, n, path);
 		if (r)
 			break;
-		sl_node_row(n, path, &row);
+		sl_node_row(n, path, etag, &row);
 		r = pack_row(&row, tail);
 		if (!r) {
 			(*tail)->next = NULL;

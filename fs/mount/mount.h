@@ -34,6 +34,8 @@
 struct sl_mount;
 struct sl_tree;
 struct sl_controls;
+struct sl_metrics;
+struct sl_readers;
 struct sl_fh;
 struct fuse_session;
 
@@ -59,6 +61,8 @@ struct sl_mount {
 	struct sl_migration *migration;
 	struct sl_tree *tree;
 	struct sl_controls *controls; /* control.c's own state */
+	struct sl_readers *readers;
+	struct sl_metrics *metrics;
 	struct sl_mutex mu;
 	struct sl_store *store SL_GUARDED_BY(mu);
 	struct sl_store *dead_stores SL_GUARDED_BY(mu); /* to be freed */
@@ -92,6 +96,8 @@ int sl_mount_serve(struct sl_mount *m) SL_MUST_CHECK;
  * are answered. Detach does it before the session goes; idempotent.
  */
 void sl_mount_quiesce(struct sl_mount *m);
+/* ops_read.c: the readers, and the metrics that they count in. */
+int sl_mount_make_readers(struct sl_mount *m) SL_MUST_CHECK;
 /* handle.c: for quiesce, once no operation runs any more. */
 void sl_mount_interrupt_handles(struct sl_mount *m);
 void sl_mount_drop_handles(struct sl_mount *m);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "mount/link.h"
 
 struct sl_mount *sl_req_mount(fuse_req_t req)
 {
@@ -84,6 +85,7 @@ void sl_park_unref(struct sl_park *p)
 	if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	sl_file_unref(p->file);
+	sl_link_free(p->link);
 	unpin(p);
 	free(p->name);
 	free(p->name2);
@@ -194,6 +196,29 @@ void sl_entry_fill_locked(struct sl_tree *t, struct sl_node *n,
 	sl_tree_stat_locked(t, n, &e->attr);
 }
 
+/*
+ * The store takes keys up to a length, told before the first byte. Copy
+ * tools' temporary names are longer than what they become.
+ */
+static int fits(struct sl_mount *m, const char *path, struct sl_error *e)
+{
+	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(m, NULL);
+	size_t max = s ? s->backend->limits.max_key : 0;
+	struct sl_path j;
+
+	if (!s || strlen(path) <= max)
+		return 0;
+	sl_path_judge(&m->rules, path, false, &j);
+	if (j.cls == SL_PATH_SKIP)
+		return 0;
+	if (j.temporary && strlen(j.final_key) <= max)
+		return 0;
+	sl_error_set(e, ENAMETOOLONG, "a path of %zu bytes; the store takes "
+		     "at most %zu", strlen(path), max);
+	sl_mount_event(m, ENAMETOOLONG, path, e->text, NULL);
+	return -ENAMETOOLONG;
+}
+
 int sl_may_change(struct sl_mount *m, struct sl_node *dir, const char *name,
 		  char *ret, struct sl_error *e)
 {
@@ -215,5 +240,5 @@ int sl_may_change(struct sl_mount *m, struct sl_node *dir, const char *name,
 		return sl_error_set(e, EPERM, "'%s' belongs to a node that "
 				    "this mount does not write; see -o node=",
 				    ret);
-	return 0;
+	return fits(m, ret, e);
 }

@@ -16,6 +16,7 @@
 
 #include "mount/control_internal.h"
 #include "mount/file.h"
+#include "mount/readahead.h"
 #include "mount/store.h"
 #include "mount/tree.h"
 
@@ -33,6 +34,8 @@ enum sl_park_stage {
 	SL_STAGE_HEARD, /* interrupted while asking, or passed on */
 };
 
+struct sl_link;
+
 struct sl_park {
 	struct sl_wait w;
 	struct sl_list_wait lw;
@@ -45,7 +48,9 @@ struct sl_park {
 	struct sl_node *node;	/* pinned or NULL */
 	struct sl_node *node2;	/* pinned or NULL */
 	char *name, *name2;	/* owned or NULL */
+	struct sl_link *link;	/* owned or NULL (link.c) */
 	int64_t number;		/* the operation's own */
+	void *data;		/* the operation's own; freed by finish */
 	uint64_t offset;
 	int refs;		/* atomic: the asker's and the answer's */
 	bool answered;		/* atomic */
@@ -62,6 +67,7 @@ struct sl_park {
 struct sl_fh {
 	struct sl_fh *prev, *next;	/* guarded by mount.mu */
 	struct sl_handle *file;		/* or: */
+	struct sl_reader *reader;	/* of a file; or NULL */
 	const struct sl_control *control;
 	/* or: a directory */
 	struct sl_buf text;		/* control: content, or the line */
@@ -122,6 +128,7 @@ void sl_op_rmdir(fuse_req_t, fuse_ino_t, const char *);
 void sl_op_unlink(fuse_req_t, fuse_ino_t, const char *);
 void sl_op_mknod(fuse_req_t, fuse_ino_t, const char *, mode_t, dev_t);
 void sl_op_symlink(fuse_req_t, const char *, fuse_ino_t, const char *);
+/* link.c */
 void sl_op_link(fuse_req_t, fuse_ino_t, fuse_ino_t, const char *);
 /* ops_rename.c */
 void sl_op_rename(fuse_req_t, fuse_ino_t, const char *, fuse_ino_t,
@@ -130,6 +137,8 @@ void sl_op_rename(fuse_req_t, fuse_ino_t, const char *, fuse_ino_t,
 void sl_op_opendir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void sl_op_readdir(fuse_req_t, fuse_ino_t, size_t, off_t,
 		   struct fuse_file_info *);
+void sl_op_readdirplus(fuse_req_t, fuse_ino_t, size_t, off_t,
+		       struct fuse_file_info *);
 void sl_op_releasedir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 /* ops_attr.c */
 void sl_op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
@@ -154,11 +163,21 @@ void sl_op_release(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void sl_op_fallocate(fuse_req_t, fuse_ino_t, int, off_t, off_t,
 		     struct fuse_file_info *);
 /* ops_read.c */
+/* The reader of a new handle of 'n'; NULL: out of memory. */
+struct sl_reader *sl_fh_reader(struct sl_mount *m, struct sl_node *n);
 void sl_op_read(fuse_req_t, fuse_ino_t, size_t, off_t,
 		struct fuse_file_info *);
 /* ops_control.c */
 void sl_control_open(fuse_req_t, struct sl_node *, struct fuse_file_info *);
 void sl_control_fh_write(fuse_req_t, struct sl_fh *, const char *, size_t);
 void sl_control_fh_flush(fuse_req_t, struct sl_fh *);
+
+/* loop.c: serves requests until the session ends; 0 or -errno. */
+int sl_loop_run(struct fuse_session *se) SL_MUST_CHECK;
+/*
+ * Within an operation: a pointer to the memory that its request lies in, to
+ * be kept by whoever makes the pointer NULL.
+ */
+struct sl_lent **sl_loop_lend(void);
 
 #endif

@@ -60,15 +60,27 @@ static void setattr_finish(struct sl_park *p, int err)
 		reply_attr(p->req, p->node);
 }
 
-/* truncate(2) of a file nobody has open: only what changes nothing. */
+/*
+ * truncate(2) by name: only what changes nothing. No close would follow that
+ * could say whether the new version arrived. (truncate(1), ":>" and dd open
+ * the file, and their close does.)
+ */
 static int truncate_closed(struct sl_mount *m, struct sl_node *n, off_t size)
 {
+	char path[SL_PATH_MAX];
 	bool same;
+	int r;
 
 	sl_mutex_lock(&m->tree->mu);
 	same = n->size == (uint64_t)size;
+	r = same ? 0 : sl_tree_path_locked(m->tree, n, path);
 	sl_mutex_unlock(&m->tree->mu);
-	return same ? 0 : -EOPNOTSUPP;
+	if (same)
+		return 0;
+	sl_mount_event(m, EOPNOTSUPP, r ? NULL : path, "a size cannot be set "
+		       "by name; open the file and set it, as truncate(1) "
+		       "does, or copy it again", NULL);
+	return -EOPNOTSUPP;
 }
 
 static void set_size(fuse_req_t req, struct sl_node *n, off_t size,
@@ -120,8 +132,10 @@ void sl_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	}
 	sl_mutex_lock(&m->tree->mu);
 	set_locked(n, st, what);
-	if (what & FUSE_SET_ATTR_MTIME)
+	if (what & FUSE_SET_ATTR_MTIME) {
+		n->timed = true;
 		sl_tree_seen_locked(m->tree, n);
+	}
 	sl_mutex_unlock(&m->tree->mu);
 	if (what & FUSE_SET_ATTR_SIZE) {
 		set_size(req, n, st->st_size, fi);

@@ -11,6 +11,20 @@ static struct sl_fh *fh_of(const struct fuse_file_info *fi)
 	return (struct sl_fh *)(uintptr_t)fi->fh;
 }
 
+/*
+ * Past the page cache: what is copied is not read again on this host, so it
+ * must not push the database's pages out, and it saves a copy. What is read
+ * ahead is held by readahead.c. (Forgetting pages after the last close would
+ * be a call into the kernel that waits for requests which the same daemon
+ * must answer, in a state that not even kill -9 ends.) The price: no shared
+ * mapping before Linux 6.6; a private one works.
+ */
+static void set_handle(struct fuse_file_info *fi, struct sl_fh *fh)
+{
+	fi->fh = (uint64_t)(uintptr_t)fh;
+	fi->direct_io = 1;
+}
+
 static void engine_interrupt(struct sl_park *p)
 {
 	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(p->m, NULL);
@@ -40,6 +54,11 @@ static int fh_open(fuse_req_t req, struct sl_node *n, int flags, bool created,
 		sl_log_debug("open: %s", e.text);
 		sl_fh_free(sl_req_mount(req), fh, 0);
 		return r;
+	}
+	fh->reader = sl_fh_reader(fh->file->m, n);
+	if (!fh->reader) {
+		sl_fh_free(fh->file->m, fh, 0);
+		return -ENOMEM;
 	}
 	*ret = fh;
 	return 0;
@@ -86,7 +105,7 @@ static void create_reply(struct sl_park *p, struct sl_node *n,
 	struct fuse_file_info fi = { .flags = (int)p->offset };
 	struct fuse_entry_param e;
 
-	fi.fh = (uint64_t)(uintptr_t)fh;
+	set_handle(&fi, fh);
 	sl_mutex_lock(&t->mu);
 	sl_entry_fill_locked(t, n, &e);
 	sl_mutex_unlock(&t->mu);
@@ -178,21 +197,25 @@ void sl_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		sl_reply_error(req, r, NULL);
 		return;
 	}
-	fi->fh = (uint64_t)(uintptr_t)fh;
+	set_handle(fi, fh);
 	if (fuse_reply_open(req, fi))
 		sl_fh_free(m, fh, 0);
 }
 
 static void write_finish(struct sl_park *p, int err)
 {
+	uint64_t n = (uint64_t)p->number, left = err == -EINTR ? n : 0;
+
+	if (!err)
+		left = p->w.left;
+	if (left)
+		sl_file_unwrite(p->file, p->offset + n - left, left);
 	if (!err) {
-		if (fuse_reply_write(p->req, (size_t)p->number))
+		if (fuse_reply_write(p->req, (size_t)(n - left)))
 			sl_log_debug("a write was interrupted");
 		return;
 	}
-	if (err == -EINTR)
-		sl_file_unwrite(p->file, p->offset, (uint64_t)p->number);
-	else
+	if (err != -EINTR)
 		sl_file_broken(p->file, err);
 	sl_reply_error(p->req, err, NULL);
 }
@@ -201,6 +224,12 @@ void sl_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		 off_t off, struct fuse_file_info *fi)
 {
 	struct sl_fh *fh = fh_of(fi);
+	struct sl_bytes b = {
+		.data = buf,
+		.n = size,
+		.off = (uint64_t)off,
+		.lent = sl_loop_lend(),
+	};
 	struct sl_park *p;
 
 	(void)ino;
@@ -219,8 +248,8 @@ void sl_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	p->number = (int64_t)size;
 	p->offset = (uint64_t)off;
 	p->interrupt = engine_interrupt;
-	sl_park_result(p, sl_file_write(fh->file, buf, size, (uint64_t)off,
-					fuse_req_ctx(req)->pid, &p->w));
+	sl_park_result(p, sl_file_write(fh->file, &b, fuse_req_ctx(req)->pid,
+					&p->w));
 }
 
 /*

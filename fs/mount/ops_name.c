@@ -376,16 +376,3 @@ void sl_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 	(void)name;
 	sl_reply_error(req, -EPERM, NULL);
 }
-
-void sl_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
-		const char *name)
-{
-	struct sl_mount *m = sl_req_mount(req);
-
-	(void)ino;
-	(void)parent;
-	sl_mount_event(m, EPERM, name, "hard links cannot be made here; copy "
-		       "with cp -r --preserve=timestamps, or rsync without "
-		       "-H", NULL);
-	sl_reply_error(req, -EPERM, NULL);
-}

@@ -1,85 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads: one ranged GET each. A version that is being written shows its own
- * bytes as long as they are held; what was skipped has none (ENODATA).
+ * Reads. What is in the bucket comes through readahead.c, and a read that must
+ * wait is parked. A version that is being written shows its own bytes as long
+ * as they are held; what was skipped has none (ENODATA).
  */
 #include <string.h>
 
 #include "log.h"
+#include "mount/metrics.h"
 #include "mount/ops.h"
 
+/* One READ on its way; the park's data. */
 struct reading {
-	struct sl_op op;
-	fuse_req_t req;
-	struct sl_store *store;
-	struct sl_mount *m;
-	char *key;
-	size_t have, want;
-	char data[];
+	struct sl_read_ask ask;
+	struct sl_control_work work; /* answers an interrupted one */
+	struct sl_park *park;
+	char key[SL_PATH_MAX];
 };
 
-static void reading_free(struct reading *rd)
+static void store_hold(void *arg)
 {
-	sl_store_unref(rd->store);
-	free(rd->key);
+	sl_store_ref(arg);
+}
+
+static void store_let_go(void *arg)
+{
+	sl_store_unref(arg);
+}
+
+static void on_read(struct sl_read_ask *a, int err)
+{
+	struct reading *rd = sl_container_of(a, struct reading, ask);
+
+	rd->park->w.done(&rd->park->w, err);
+}
+
+static void read_finish(struct sl_park *p, int err)
+{
+	struct reading *rd = p->data;
+	struct sl_read_ask *a = &rd->ask;
+
+	if (err) {
+		if (a->tell)
+			sl_mount_event(p->m, -err, rd->key, "the file cannot "
+				       "be read from the bucket", &a->error);
+		sl_reply_error(p->req, err, &a->error);
+	} else if (fuse_reply_iov(p->req, a->iov, a->iov_count)) {
+		sl_log_debug("a read was interrupted");
+	}
+	sl_read_ask_release(a);
 	free(rd);
 }
 
-static int on_data(struct sl_op *op, const void *p, size_t n)
+static void answer_interrupted(struct sl_control_work *work)
 {
-	struct reading *rd = op->arg;
+	struct reading *rd = sl_container_of(work, struct reading, work);
 
-	if (n > rd->want - rd->have)
-		return -EPROTO; /* more than was asked for */
-	memcpy(rd->data + rd->have, p, n);
-	rd->have += n;
-	return 0;
+	rd->park->w.done(&rd->park->w, -EINTR);
 }
 
-static void on_read(struct sl_op *op)
+/* The request's lock is held here, so the answer comes from the worker. */
+static void read_interrupt(struct sl_park *p)
 {
-	struct reading *rd = op->arg;
+	struct reading *rd = p->data;
 
-	if (op->err) {
-		sl_mount_event(rd->m, -op->err, rd->key, "the file cannot be "
-			       "read from the bucket", &op->error);
-		sl_reply_error(rd->req, op->err, &op->error);
-	} else if (fuse_reply_buf(rd->req, rd->data, rd->have)) {
-		sl_log_debug("a read was interrupted");
-	}
-	reading_free(rd);
+	if (sl_read_ask_interrupt(&rd->ask))
+		sl_control_push(p->m->controls, &rd->work);
 }
 
-static void read_object(fuse_req_t req, const char *key, uint64_t off,
-			size_t size)
+static int ask_for(struct sl_park *p, struct reading *rd, struct sl_reader *r,
+		   uint64_t size)
 {
-	struct reading *rd = calloc(1, sizeof(*rd) + size);
+	SL_CLEANUP(store) struct sl_store *s =
+		sl_mount_store(p->m, &rd->ask.error);
+	struct sl_read_from from = {
+		.key = rd->key,
+		.size = size,
+		.hold = store_hold,
+		.let_go = store_let_go,
+		.arg = s,
+	};
+
+	if (!s || !(s->backend->caps & SL_CAP_READ))
+		return -EROFS;
+	from.backend = s->backend;
+	return sl_reader_read(r, &from, &rd->ask);
+}
+
+static void read_object(fuse_req_t req, struct sl_fh *fh, const char *key,
+			uint64_t off, size_t size, uint64_t have)
+{
+	struct reading *rd = calloc(1, sizeof(*rd));
+	struct sl_park *p;
 
 	if (!rd) {
 		sl_reply_error(req, -ENOMEM, NULL);
 		return;
 	}
-	rd->req = req;
-	rd->m = sl_req_mount(req);
-	rd->want = size;
-	rd->store = sl_mount_store(rd->m, NULL);
-	rd->key = strdup(key);
-	if (!rd->store || !rd->key ||
-	    !(rd->store->backend->caps & SL_CAP_READ)) {
-		sl_reply_error(req, rd->store ? -ENOMEM : -EROFS, NULL);
-		reading_free(rd);
+	p = sl_park_new(req, read_finish);
+	if (!p) {
+		free(rd);
 		return;
 	}
-	rd->op = (struct sl_op){
-		.key = rd->key,
-		.offset = off,
-		.length = size,
-		.on_data = on_data,
-		.done = on_read,
-		.arg = rd,
-		.retry_for_ms = 60000,
+	memcpy(rd->key, key, strlen(key) + 1);
+	rd->park = p;
+	rd->ask.offset = off;
+	rd->ask.size = size < have - off ? size : (size_t)(have - off);
+	rd->ask.done = on_read;
+	rd->work.run = answer_interrupted;
+	p->data = rd;
+	p->interrupt = read_interrupt;
+	sl_park_result(p, ask_for(p, rd, fh->reader, have));
+}
+
+/* FNV-1a: another ETag or size is another version. */
+static uint64_t version_of_locked(const struct sl_node *n)
+{
+	uint64_t h = 0xcbf29ce484222325ull ^ n->size;
+	char room[SL_ETAG_ROOM];
+
+	for (const char *p = sl_node_etag(n, room); *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3ull;
+	return h;
+}
+
+struct sl_reader *sl_fh_reader(struct sl_mount *m, struct sl_node *n)
+{
+	uint64_t id, version;
+
+	sl_mutex_lock(&m->tree->mu);
+	id = sl_tree_ino(m->tree, n);
+	version = version_of_locked(n);
+	sl_mutex_unlock(&m->tree->mu);
+	return sl_reader_open(m->readers, id, version);
+}
+
+int sl_mount_make_readers(struct sl_mount *m)
+{
+	struct sl_readers_config c = {
+		.limit = sl_readers_limit(m->opt->memory),
+		.connections = m->opt->connections,
 	};
-	sl_backend_get(rd->store->backend, &rd->op);
+	int r = sl_metrics_new(&m->metrics);
+
+	return r ? r : sl_readers_new(&c, &m->readers);
 }
 
 /* Bytes of the version being written, if they are still held. */
@@ -170,5 +234,5 @@ void sl_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	else if ((uint64_t)off >= have)
 		fuse_reply_buf(req, NULL, 0);
 	else
-		read_object(req, key, (uint64_t)off, size);
+		read_object(req, fh, key, (uint64_t)off, size, have);
 }

@@ -12,7 +12,7 @@
 
 #include "clock.h"
 #include "log.h"
-#include "mount/ops.h"
+#include "mount/link.h"
 
 #define RENAME_MS 60000
 
@@ -24,7 +24,10 @@ struct move {
 	struct sl_path from_judged, to_judged;
 	struct sl_node *node;	 /* pinned */
 	struct sl_file *file;	 /* a reference or NULL */
-	bool in_bucket, is_dir, target_dir;
+	bool is_dir, target_dir;
+	bool alias;		 /* linked, not renamed yet */
+	bool temp;		 /* a copy tool's own name */
+	bool timed;		 /* its time was set after the last write */
 };
 
 static void move_release(struct move *v)
@@ -50,7 +53,9 @@ static int look(struct move *v)
 	sl_tree_pin_locked(n);
 	v->node = n;
 	v->is_dir = n->kind == SL_NODE_DIR;
-	v->in_bucket = n->in_bucket;
+	v->alias = n->alias;
+	v->temp = n->temp;
+	v->timed = n->timed;
 	if (!v->is_dir && n->u.f.open)
 		v->file = sl_file_ref(n->u.f.open);
 	return 0;
@@ -71,7 +76,8 @@ static int move_dir(struct move *v)
 	return r;
 }
 
-static int move_local(struct move *v)
+/* parked: the new name is a copy tool's own, whatever it looks like. */
+static int move_local(struct move *v, bool parked)
 {
 	struct sl_tree *t = v->m->tree;
 	int r;
@@ -81,9 +87,9 @@ static int move_local(struct move *v)
 	if (!r) {
 		sl_tree_touch_locked(v->from_dir);
 		sl_tree_touch_locked(v->to_dir);
-		v->node->u.f.cls = v->to_judged.cls;
-		v->node->u.f.why = v->to_judged.why;
-		v->node->temp = v->to_judged.temporary;
+		v->node->u.f.cls = parked ? SL_PATH_UPLOAD : v->to_judged.cls;
+		v->node->u.f.why = parked ? SL_WHY_NONE : v->to_judged.why;
+		v->node->temp = parked;
 	}
 	sl_mutex_unlock(&t->mu);
 	return r;
@@ -98,10 +104,12 @@ static int move_skipped(struct move *v)
 	if (v->to_judged.cls != SL_PATH_SKIP) {
 		sl_mount_event(v->m, EPERM, v->to_path, "what was taken as "
 			       "skipped cannot become part of a snapshot; copy "
-			       "it from its source to this name", NULL);
+			       "it from its source to this name (rsync with "
+			       "--partial-dir=.rsync-partial, if with one)",
+			       NULL);
 		return -EPERM;
 	}
-	r = move_local(v);
+	r = move_local(v, v->to_judged.temporary);
 	if (r)
 		return r;
 	if (s && !v->from_judged.temporary)
@@ -112,7 +120,7 @@ static int move_skipped(struct move *v)
 
 static void rename_finish(struct sl_park *p, int err)
 {
-	int r = sl_file_adopt(p->file);
+	int r = p->file ? sl_file_adopt(p->file) : 0;
 
 	sl_reply_error(p->req, r ? r : err, NULL);
 }
@@ -137,16 +145,59 @@ static void commit_rename(fuse_req_t req, struct move *v)
 	sl_park_result(p, sl_file_rename(v->file, v->to_path, false, &p->w));
 }
 
+/*
+ * rsync --partial-dir=DIR moves what it could not end from .NAME.XXXXXX to
+ * DIR/NAME, whatever DIR is called. Nobody else moves a temporary there: the
+ * files of an index directory have their temporaries in it.
+ */
+static bool into_partial_dir(const struct move *v)
+{
+	const char *key = v->file->key, *name = sl_last_segment(key);
+	size_t dir = (size_t)(name - key);
+	const char *rest = v->to_path + dir;
+	size_t partial;
+
+	if (!v->temp || strncmp(v->to_path, key, dir))
+		return false;
+	partial = strcspn(rest, "/");
+	return partial && rest[partial] && !strcmp(rest + partial + 1, name);
+}
+
+/*
+ * What rsync moves to a partial directory because it could not end has had no
+ * time set. It would read it again and write from its middle, which cannot
+ * be: better that it sends the file anew. (--delay-updates moves whole files
+ * there, with their times, or to its own directory.)
+ */
+static bool given_up(const struct move *v)
+{
+	static const char delayed[] = "/.~tmp~/";
+
+	return v->temp && !v->timed && into_partial_dir(v) &&
+	       !strstr(v->to_path, delayed);
+}
+
+static int give_up(struct move *v)
+{
+	sl_mutex_lock(&v->file->mu);
+	sl_version_fail_locked(v->file, EINTR, "rsync was cut off and put "
+			       "what it had into its partial directory; run "
+			       "the same copy again");
+	sl_mutex_unlock(&v->file->mu);
+	sl_version_detach(v->file);
+	return -EIO;
+}
+
 /* A version being written gets another name. True: replied already. */
 static bool move_open(fuse_req_t req, struct move *v, int *r)
 {
-	bool parked = v->to_judged.temporary;
+	bool parked = v->to_judged.temporary || into_partial_dir(v);
 
-	if (!v->from_judged.temporary && !parked) {
+	if (!v->temp && !parked) {
 		*r = -EXDEV;
 		return false;
 	}
-	if (v->to_judged.cls != SL_PATH_UPLOAD) {
+	if (v->to_judged.cls != SL_PATH_UPLOAD && !parked) {
 		*r = v->to_judged.cls == SL_PATH_REFUSE ? -EOPNOTSUPP : -EXDEV;
 		return false;
 	}
@@ -154,10 +205,46 @@ static bool move_open(fuse_req_t req, struct move *v, int *r)
 		commit_rename(req, v);
 		return true;
 	}
+	if (given_up(v)) {
+		*r = give_up(v);
+		return false;
+	}
 	*r = sl_file_rename(v->file, v->to_path, true, NULL);
 	if (!*r)
-		*r = move_local(v);
+		*r = move_local(v, true);
 	return false;
+}
+
+/* The tool's own name of a link comes to the name that was meant. */
+static bool move_alias(fuse_req_t req, struct move *v, int *r)
+{
+	struct sl_park *p;
+
+	if (v->to_judged.cls != SL_PATH_UPLOAD || v->to_judged.temporary) {
+		*r = -EXDEV;
+		return false;
+	}
+	p = sl_park_new(req, rename_finish);
+	if (!p)
+		return true;
+	sl_park_node(p, v->node);
+	sl_park_node(p, v->to_dir);
+	p->name = strdup(v->to);
+	p->link = calloc(1, sizeof(*p->link));
+	if (!p->name || !p->link) {
+		sl_park_end(p, -ENOMEM);
+		return true;
+	}
+	p->interrupt = sl_link_interrupt;
+	p->w.deadline_ms = sl_mono_ms(&sl_clock_system) + RENAME_MS;
+	sl_park_result(p, sl_link_place(p, &v->to_judged));
+	return true;
+}
+
+/* A name that seems to be skipped, but has bytes that were kept. */
+static bool in_partial_dir(const struct move *v)
+{
+	return v->file && v->temp && !v->file->skip;
 }
 
 static bool do_move(fuse_req_t req, struct move *v, int *r)
@@ -166,7 +253,9 @@ static bool do_move(fuse_req_t req, struct move *v, int *r)
 		*r = move_dir(v);
 	else if (v->target_dir)
 		*r = -EISDIR;
-	else if (v->from_judged.cls == SL_PATH_SKIP)
+	else if (v->alias)
+		return move_alias(req, v, r);
+	else if (v->from_judged.cls == SL_PATH_SKIP && !in_partial_dir(v))
 		*r = move_skipped(v);
 	else if (v->file)
 		return move_open(req, v, r);

@@ -38,7 +38,9 @@ static void show_crc32(const struct sl_node *n, char *dst, size_t size)
 
 static void show_etag(const struct sl_node *n, char *dst, size_t size)
 {
-	snprintf(dst, size, "%s", n->u.f.etag ? n->u.f.etag : "");
+	char etag[SL_ETAG_ROOM];
+
+	snprintf(dst, size, "%s", sl_node_etag(n, etag));
 }
 
 static void show_verdict(const struct sl_node *n, char *dst, size_t size)

@@ -95,7 +95,7 @@ static struct sl_node *show_locked(struct sl_file *f,
 	sl_tree_set_state_locked(t, n, SL_FILE_COMMITTED);
 	n->u.f.old_size = o->size;
 	n->u.f.old_mtime_ns = n->mtime_ns;
-	if (sl_node_set_text(&n->u.f.etag, o->etag) ||
+	if (sl_node_set_etag(n, o->etag) ||
 	    sl_node_set_text(&n->u.f.note, NULL))
 		return NULL;
 	sl_tree_pin_locked(n);

@@ -26,10 +26,8 @@ int sl_row_take_locked(struct sl_tree *t, const struct sl_node *n,
 	r = sl_tree_path_locked(t, n, ret->path);
 	if (r)
 		return r;
-	sl_node_row(n, ret->path, &ret->row);
-	copy_text(ret->etag, sizeof(ret->etag), ret->row.etag);
+	sl_node_row(n, ret->path, ret->etag, &ret->row);
 	copy_text(ret->note, sizeof(ret->note), ret->row.note);
-	ret->row.etag = ret->etag;
 	ret->row.note = ret->note;
 	return 0;
 }

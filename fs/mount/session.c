@@ -5,6 +5,7 @@
  * what it says, and a failed background write could not say it).
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "mount/ops.h"
@@ -46,6 +47,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.fallocate = sl_op_fallocate,
 	.opendir = sl_op_opendir,
 	.readdir = sl_op_readdir,
+	.readdirplus = sl_op_readdirplus,
 	.releasedir = sl_op_releasedir,
 	.statfs = sl_op_statfs,
 	.setxattr = sl_op_setxattr,
@@ -59,11 +61,13 @@ static int add_args(struct fuse_args *args, const struct sl_options *o)
 	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(8192);
 
 	/*
-	 * default_permissions lets the kernel check modes: a root mount is
-	 * root's alone unless allow_other is given.
+	 * default_permissions lets the kernel check modes. A root mount is
+	 * root's alone unless allow_other is given, and modes mean nothing to
+	 * root: without the check the kernel need not ask for the attributes
+	 * of a directory after each file that was made in it.
 	 */
-	sl_buf_printf(&b, "fsname=astra:%s,subtype=sideloadfs,"
-		      "default_permissions%s", o->db_id,
+	sl_buf_printf(&b, "fsname=astra:%s,subtype=sideloadfs%s%s", o->db_id,
+		      o->allow_other || geteuid() ? ",default_permissions" : "",
 		      o->allow_other ? ",allow_other" : "");
 	if (o->fuse_opts && *o->fuse_opts)
 		sl_buf_printf(&b, ",%s", o->fuse_opts);
@@ -108,19 +112,7 @@ int sl_mount_attach(struct sl_mount *m, struct sl_error *e)
 
 int sl_mount_serve(struct sl_mount *m)
 {
-	struct fuse_loop_config *cfg = fuse_loop_cfg_create();
-	int r;
-
-	if (!cfg)
-		return -ENOMEM;
-	/* Workers only start things, so a few are plenty. */
-	fuse_loop_cfg_set_max_threads(cfg, 12);
-	fuse_loop_cfg_set_idle_threads(cfg, 12);
-	fuse_loop_cfg_set_clone_fd(cfg, 0);
-	r = fuse_session_loop_mt(m->session, cfg);
-	fuse_loop_cfg_destroy(cfg);
-	/* Positive: ended by a signal, which is an end like any other. */
-	return r > 0 ? 0 : r;
+	return sl_loop_run(m->session);
 }
 
 void sl_mount_detach(struct sl_mount *m)

@@ -121,6 +121,11 @@ static void put_engine(struct doc *d, cJSON *local)
 	put_number(d, budget, "used", (double)st.used);
 	put_number(d, local, "blocked_writes", st.blocked_writes);
 	put_number(d, local, "requests", st.in_flight);
+	if (sl_mount_rate(d->m))
+		put_number(d, local, "rate_limit",
+			   (double)sl_mount_rate(d->m));
+	else
+		put_null(d, local, "rate_limit");
 }
 
 static void put_service(struct doc *d, cJSON *local)

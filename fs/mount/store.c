@@ -74,7 +74,7 @@ static int load_row(void *arg, const struct sl_ledger_row *r)
 	if (dir)
 		return 0;
 	load_file(ld->m, n, r);
-	if (sl_node_set_text(&n->u.f.etag, r->etag))
+	if (sl_node_set_etag(n, r->etag))
 		return -ENOMEM;
 	/* Another time than the source's: the next rsync sets it. */
 	if (ld->unclean)
@@ -313,10 +313,19 @@ static void journal_ended(void *arg, struct sl_upload *u, const char *id)
 		ledger_trouble(s, sl_upload_key(u));
 }
 
+/* The list's lock is a leaf. */
+static void journal_kept(void *arg, const char *id)
+{
+	struct sl_store *s = arg;
+
+	sl_leftovers_kept(s->ledgers->leftovers, id);
+}
+
 static const struct sl_journal_ops journal = {
 	.begun = journal_begun,
 	.part = journal_part,
 	.ended = journal_ended,
+	.kept = journal_kept,
 };
 
 /* Is delete granted? Asked with a key that cannot exist. */

@@ -47,6 +47,11 @@ int sl_leftovers_add(struct sl_leftovers *l, const char *key,
 		     const char *id, struct sl_upload *owner);
 void sl_leftovers_remove(struct sl_leftovers *l, const char *id);
 /* The upload was given up but its parts stay. */
+/* Nothing of it is on its way any more: the next copy may have it. */
+void sl_leftovers_kept(struct sl_leftovers *l, const char *id);
+/* The newest idle one of 'key', now the owner's; malloc'd; NULL: none. */
+char *sl_leftovers_claim(struct sl_leftovers *l, const char *key,
+			 struct sl_upload *owner);
 void sl_leftovers_orphan(struct sl_leftovers *l, struct sl_upload *owner);
 /* Aborts, in the background, what is left over of 'key'; NULL: of all. */
 void sl_leftovers_abort(struct sl_store *s, const char *key);

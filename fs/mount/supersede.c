@@ -19,6 +19,16 @@ static bool is_leftover(const struct sl_node *n, const struct sl_file *f)
 	return o && n->temp && o != f && !strcmp(o->key, f->key);
 }
 
+/* 'n' of the path's directory, or in a directory there, as --partial-dir has */
+static const struct sl_node *look_at(struct sl_tree *t, struct sl_node *n,
+				     const struct sl_file *f)
+{
+	sl_mutex_assume_held(&t->mu);
+	if (n->kind == SL_NODE_DIR)
+		n = sl_tree_find_locked(t, n, sl_last_segment(f->key));
+	return n && is_leftover(n, f) ? n : NULL;
+}
+
 /* References to the other versions of this path; returns how many. */
 static size_t collect(struct sl_file *f, struct sl_file **ret)
 {
@@ -30,8 +40,10 @@ static size_t collect(struct sl_file *f, struct sl_file **ret)
 	n = sl_tree_walk_locked(t, f->key);
 	n = n ? n->parent->child : NULL;
 	for (; n && count < AT_ONCE; n = n->next) {
-		if (is_leftover(n, f))
-			ret[count++] = sl_file_ref(n->u.f.open);
+		const struct sl_node *o = look_at(t, n, f);
+
+		if (o)
+			ret[count++] = sl_file_ref(o->u.f.open);
 	}
 	return count;
 }

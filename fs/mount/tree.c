@@ -76,11 +76,27 @@ static void node_free(struct sl_node *n)
 		free(x);
 	}
 	if (n->kind == SL_NODE_FILE) {
-		free(n->u.f.etag);
+		sl_node_drop_etag(n);
 		free(n->u.f.note);
 	}
-	free(n->name);
+	if (n->name != n->room)
+		free(n->name);
 	free(n);
+}
+
+/* A node with its name behind it, in one piece: there may be many. */
+static struct sl_node *node_alloc(const char *name)
+{
+	size_t len = strlen(name);
+	struct sl_node *n = len < SL_PATH_MAX ?
+		calloc(1, sizeof(*n) + len + 1) : NULL;
+
+	if (!n)
+		return NULL;
+	n->name = n->room;
+	n->capacity = (uint16_t)len;
+	memcpy(n->room, name, len + 1);
+	return n;
 }
 
 static void link_into(struct sl_node *dir, struct sl_node *n)
@@ -131,18 +147,14 @@ static void make_orphan(struct sl_tree *t, struct sl_node *n)
 int sl_tree_new(struct sl_tree **ret)
 {
 	SL_CLEANUP(free) struct sl_tree *t = calloc(1, sizeof(*t));
-	SL_CLEANUP(free) struct sl_node *root = calloc(1, sizeof(*root));
+	SL_CLEANUP(free) struct sl_node *root = node_alloc("");
 
 	if (!t || !root)
 		return -ENOMEM;
 	t->hash_size = 1024;
 	t->hash = calloc(t->hash_size, sizeof(*t->hash));
-	root->name = strdup("");
-	if (!t->hash || !root->name) {
-		free(t->hash);
-		free(root->name);
+	if (!t->hash)
 		return -ENOMEM;
-	}
 	root->kind = SL_NODE_DIR;
 	root->linked = true;
 	root->mode = S_IFDIR | 0755;
@@ -260,14 +272,9 @@ int sl_tree_add_locked(struct sl_mount *m, struct sl_node *dir,
 	r = sl_tree_join_locked(t, dir, name, path);
 	if (r)
 		return r;
-	n = calloc(1, sizeof(*n));
+	n = node_alloc(name);
 	if (!n)
 		return -ENOMEM;
-	n->name = strdup(name);
-	if (!n->name) {
-		free(n);
-		return -ENOMEM;
-	}
 	n->kind = (unsigned char)kind;
 	n->mode = kind == SL_NODE_DIR ? S_IFDIR | 0755 : S_IFREG | 0644;
 	n->uid = dir->uid;
@@ -297,24 +304,37 @@ void sl_tree_unlink_locked(struct sl_tree *t, struct sl_node *n)
 	make_orphan(t, n);
 }
 
+/* longer: owned, the name when 'room' is too small for it. */
+static void rename_node(struct sl_node *n, const char *name, char *longer)
+{
+	char *old = n->name;
+
+	if (!longer)
+		memmove(n->room, name, strlen(name) + 1);
+	n->name = longer ? longer : n->room;
+	if (old != n->room)
+		free(old);
+}
+
 int sl_tree_move_locked(struct sl_tree *t, struct sl_node *n,
 			struct sl_node *dir, const char *name)
 {
 	struct sl_node *old = sl_tree_find_locked(t, dir, name);
-	char *copy = strdup(name);
+	char *longer = NULL;
 
-	if (!copy)
-		return -ENOMEM;
-	if (old == n) {
-		free(copy);
+	if (old == n)
 		return 0;
+	/* Copy tools rename to shorter names, as a rule. */
+	if (strlen(name) > n->capacity) {
+		longer = strdup(name);
+		if (!longer)
+			return -ENOMEM;
 	}
 	if (old)
 		sl_tree_unlink_locked(t, old);
 	hash_remove(t, n);
 	unlink_from(n);
-	free(n->name);
-	n->name = copy;
+	rename_node(n, name, longer);
 	link_into(dir, n);
 	hash_insert(t, n);
 	return 0;
@@ -335,8 +355,37 @@ void sl_tree_unpin_locked(struct sl_tree *t, struct sl_node *n)
 void sl_tree_forget_locked(struct sl_tree *t, struct sl_node *n, uint64_t k)
 {
 	n->nlookup -= k < n->nlookup ? k : n->nlookup;
-	if (n != t->root)
-		node_maybe_free(t, n);
+	if (n == t->root)
+		return;
+	if (n->kind == SL_NODE_DIR && n->linked && !n->own && !n->nlookup &&
+	    !n->pins)
+		sl_tree_prune_locked(t, n);
+	node_maybe_free(t, n);
+}
+
+/* Only what the store told us, and nobody has anything of it. */
+static bool can_be_listed_again(const struct sl_node *n)
+{
+	if (n->own || n->nlookup || n->pins || n->xattrs)
+		return false;
+	if (n->kind == SL_NODE_DIR)
+		return !n->child && n->u.d.listed != SL_LISTED_PENDING;
+	return n->kind == SL_NODE_FILE && n->in_bucket && !n->u.f.open;
+}
+
+void sl_tree_prune_locked(struct sl_tree *t, struct sl_node *dir)
+{
+	struct sl_node *next;
+
+	if (dir->u.d.listed == SL_LISTED_LOCAL)
+		return;
+	for (struct sl_node *n = dir->child; n; n = next) {
+		next = n->next;
+		if (can_be_listed_again(n))
+			sl_tree_unlink_locked(t, n);
+	}
+	if (dir->u.d.listed == SL_LISTED_YES)
+		dir->u.d.listed = SL_LISTED_NO;
 }
 
 struct sl_node *sl_tree_next_locked(struct sl_node *root, struct sl_node *n)

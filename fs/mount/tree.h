@@ -47,7 +47,7 @@ struct sl_node {
 	struct sl_node *parent;	   /* fixed while linked */
 	struct sl_node *hash_next;
 	struct sl_node *child, *next, *prev; /* children; siblings */
-	char *name;		   /* owned */
+	char *name;		   /* 'room', or owned */
 	uint64_t nlookup;
 	uint32_t pins;
 	/* An enum sl_node_kind; fixed, so it may be read without the lock
@@ -58,9 +58,14 @@ struct sl_node {
 	bool seen : 1;		   /* copied or looked at since mount */
 	bool from_ledger : 1;	   /* from an earlier run */
 	bool temp : 1;		   /* a copy tool's temporary name */
+	bool timed : 1;		   /* its time was set since the last write */
+	bool alias : 1;		   /* such a name, linked to the path 'note' */
 	bool in_bucket : 1;	   /* a committed version is there */
 	bool own : 1;		   /* below a node that this mount may write */
 	bool has_crc32 : 1;
+	bool marked : 1;	   /* in the listing under way */
+	uint16_t capacity;	   /* bytes of a name that fit into 'room' */
+	uint16_t etag_parts;	   /* see etag_form */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -69,11 +74,15 @@ struct sl_node {
 
 	union {
 		struct { /* SL_NODE_FILE */
-			enum sl_file_state state;
-			enum sl_path_class cls;
-			enum sl_path_reason why;
+			unsigned char state;   /* enum sl_file_state */
+			unsigned char cls;     /* enum sl_path_class */
+			unsigned char why;     /* enum sl_path_reason */
+			unsigned char etag_form; /* tree_etag.c's */
 			uint32_t crc32;
-			char *etag;	       /* owned or NULL */
+			union {
+				unsigned char md5[16];
+				char *text;    /* owned */
+			} etag;
 			char *note;	       /* owned or NULL */
 			struct sl_file *open;  /* the version being written;
 						  a reference */
@@ -82,15 +91,17 @@ struct sl_node {
 			int64_t old_mtime_ns;
 		} f;
 		struct { /* SL_NODE_DIR */
-			enum sl_listed listed;
+			unsigned char listed;  /* enum sl_listed */
+			unsigned char cls;     /* enum sl_path_class */
+			unsigned char why;     /* enum sl_path_reason */
+			uint32_t cost_ms;      /* what the listing took */
 			int64_t listed_ms;     /* monotonic */
 			struct sl_list_wait *waits;
-			enum sl_path_class cls;
-			enum sl_path_reason why;
 		} d;
 		const struct sl_control *control;
 	} u;
 	struct sl_xattr *xattrs;
+	char room[];		   /* the name, unless it grew in a move */
 };
 
 struct sl_xattr {
@@ -111,7 +122,8 @@ struct sl_tree {
 	 * After an unclean end the gate asks for one more run of the copy.
 	 * It has happened when every upload file of the earlier runs was
 	 * looked at, and every directory of such files was written to or had
-	 * its time set (which a mere ls or du does not do).
+	 * its time set (which a mere ls or du does not do; the kernel reads
+	 * directories with attributes, so ls looks at files as du does).
 	 */
 	uint64_t unseen;
 };
@@ -146,8 +158,15 @@ int sl_tree_move_locked(struct sl_tree *t, struct sl_node *n,
 void sl_tree_pin_locked(struct sl_node *n);
 void sl_tree_unpin_locked(struct sl_tree *t, struct sl_node *n)
 	SL_REQUIRES(t->mu);
+/*
+ * The kernel forgets 'count' lookups. A directory of another node that it
+ * forgets whole gives up its children, which a listing brings back.
+ */
 void sl_tree_forget_locked(struct sl_tree *t, struct sl_node *n,
 			   uint64_t count) SL_REQUIRES(t->mu);
+/* Drops the children of 'dir' that a listing would bring back. */
+void sl_tree_prune_locked(struct sl_tree *t, struct sl_node *dir)
+	SL_REQUIRES(t->mu);
 /* The path below the root ("" for the root) into a SL_PATH_MAX buffer. */
 int sl_tree_path_locked(struct sl_tree *t, const struct sl_node *n,
 			char *dst) SL_REQUIRES(t->mu) SL_MUST_CHECK;
@@ -174,9 +193,21 @@ void sl_tree_seen_locked(struct sl_tree *t, struct sl_node *n)
 void sl_tree_stat_locked(struct sl_tree *t, const struct sl_node *n,
 			 struct stat *st) SL_REQUIRES(t->mu);
 int sl_node_set_text(char **field, const char *text) SL_MUST_CHECK;
-/* Fills a ledger row; strings are borrowed from the node and 'path'. */
+/*
+ * tree_etag.c: a file's ETag, kept in 16 bytes when it is an MD5 or the one
+ * of an object made from parts. -ENOMEM: the file has none then.
+ */
+#define SL_ETAG_ROOM 96 /* as struct sl_object has it */
+int sl_node_set_etag(struct sl_node *n, const char *text) SL_MUST_CHECK;
+/* Writes it into 'room' and returns that; "" if there is none. */
+const char *sl_node_etag(const struct sl_node *n, char room[SL_ETAG_ROOM]);
+void sl_node_drop_etag(struct sl_node *n);
+/*
+ * Fills a ledger row; strings are borrowed from the node, 'path' and 'etag',
+ * which is filled.
+ */
 void sl_node_row(const struct sl_node *n, const char *path,
-		 struct sl_ledger_row *ret);
+		 char etag[SL_ETAG_ROOM], struct sl_ledger_row *ret);
 /* What follows the last '/'. */
 const char *sl_last_segment(const char *path);
 int64_t sl_now_ns(void);

@@ -152,7 +152,7 @@ int sl_node_set_text(char **field, const char *text)
 }
 
 void sl_node_row(const struct sl_node *n, const char *path,
-		 struct sl_ledger_row *r)
+		 char etag[SL_ETAG_ROOM], struct sl_ledger_row *r)
 {
 	bool dir = n->kind == SL_NODE_DIR;
 
@@ -166,7 +166,7 @@ void sl_node_row(const struct sl_node *n, const char *path,
 		.gid = n->gid,
 		.has_crc32 = !dir && n->has_crc32,
 		.crc32 = dir ? 0 : n->u.f.crc32,
-		.etag = !dir && n->u.f.etag ? n->u.f.etag : "",
+		.etag = sl_node_etag(n, etag),
 		.note = !dir && n->u.f.note ? n->u.f.note : "",
 	};
 }

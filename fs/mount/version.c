@@ -15,15 +15,15 @@
 
 void sl_version_begin_locked(struct sl_file *f, pid_t pid)
 {
-	struct sl_commit_event ev = {
-		.kind = SL_EV_OPEN,
-		.caller.tgid = sl_caller_tgid(pid),
-	};
+	struct sl_commit_event ev = { .kind = SL_EV_OPEN };
 	struct sl_tree *t = f->m->tree;
 	struct sl_node *n = f->node;
 
+	if (!f->skip)
+		sl_caller_who(pid, &ev.caller);
 	if (!f->skip && sl_commit_step(&f->commit, &ev) == SL_DO_FAIL)
 		f->err = -EIO;
+	f->keep = 0;
 	if (f->begun) {
 		if (f->size)
 			sl_version_restart_locked(f);
@@ -48,6 +48,7 @@ void sl_version_restart_locked(struct sl_file *f)
 	};
 	int r = f->up ? sl_upload_restart(f->up) : 0;
 
+	f->keep = 0;
 	if (!r && sl_commit_step(&f->commit, &ev) == SL_DO_FAIL)
 		r = -EIO;
 	if (r)
@@ -222,7 +223,11 @@ static int prepare_commit(struct sl_file *f)
 	SL_LOCK_SCOPE(&f->mu);
 	if (f->err)
 		return f->err;
-	r = sl_version_upload_locked(f, 0);
+	if (f->keep > f->size)
+		return sl_version_fail_locked(f, ESPIPE, "the beginning of "
+			"the file was written over and the rest not cut off; "
+			"copy the whole file");
+	r = sl_version_upload_locked(f);
 	if (r)
 		return r;
 	sl_upload_get(f->up, &st);
@@ -309,7 +314,8 @@ int sl_file_flush(struct sl_handle *h, pid_t pid, struct sl_wait *w)
 			sl_outcome_skipped(f);
 		return 0;
 	}
-	sl_caller_look(pid, sl_last_segment(f->key), &ev.caller);
+	sl_caller_look(pid, h->pid == pid ? h->tgid : 0,
+		       sl_last_segment(f->key), &ev.caller);
 	r = flush_event(f, &ev, &d);
 	return r ? r : perform(f, d, w);
 }
@@ -320,7 +326,7 @@ void sl_version_release(struct sl_file *f, pid_t pid)
 	enum sl_commit_decision d = SL_DO_NOTHING;
 
 	if (pid)
-		sl_caller_look(pid, sl_last_segment(f->key), &ev.caller);
+		sl_caller_look(pid, 0, sl_last_segment(f->key), &ev.caller);
 	sl_mutex_lock(&f->mu);
 	if (f->writers)
 		f->writers--;
@@ -383,11 +389,14 @@ void sl_version_replace(struct sl_file *f)
 	if (mine)
 		sl_file_unref(f);
 }
-/* rsync --partial sets the time 0 on what it gave up. */
+/*
+ * rsync --partial sets the time 0 on what it gave up: the seconds. The
+ * nanoseconds stay those of the source.
+ */
 static bool has_no_time(struct sl_file *f)
 {
 	SL_LOCK_SCOPE(&f->m->tree->mu);
-	return !f->node->mtime_ns;
+	return f->node->mtime_ns >= 0 && f->node->mtime_ns < 1000000000;
 }
 
 int sl_file_rename(struct sl_file *f, const char *path, bool parked,

@@ -16,7 +16,7 @@ void sl_version_restart_locked(struct sl_file *f);
 /* Bytes follow on a committed version (shell redirections). */
 int sl_version_reopen_locked(struct sl_file *f);
 /* Makes sure that there is an upload to write to. */
-int sl_version_upload_locked(struct sl_file *f, pid_t pid);
+int sl_version_upload_locked(struct sl_file *f);
 void sl_version_size_locked(struct sl_file *f, uint64_t size);
 /* Fails the version for good; returns -errnum. */
 int sl_version_fail_locked(struct sl_file *f, int errnum, const char *text);
@@ -30,6 +30,26 @@ void sl_version_replace(struct sl_file *f);
 void sl_version_supersede(struct sl_file *f);
 /* Asks for the commit and waits with w (NULL: nobody waits). */
 int sl_version_commit(struct sl_file *f, struct sl_wait *w);
+
+/* hole.c */
+struct sl_hole {
+	uint64_t at;	/* where it begins: the bytes taken so far */
+	uint64_t old;	/* so many stay from the bucket's version */
+	uint64_t zeros;	/* and so many follow */
+	uint64_t size;	/* of the bucket's version */
+};
+/* The version has begun and stands on the one in the bucket. */
+void sl_hole_keep_locked(struct sl_file *f);
+/* The hole from the bytes taken so far to 'to'; or the version fails. */
+int sl_hole_find_locked(struct sl_file *f, uint64_t to,
+			struct sl_hole *ret) SL_MUST_CHECK;
+/*
+ * Fills it, then writes data (n may be 0). As sl_upload_write(); the upload
+ * is there and the bytes are accounted for. f->mu not held.
+ */
+int sl_hole_write(struct sl_file *f, const struct sl_hole *h,
+		  const void *data, size_t n,
+		  struct sl_wait *user) SL_MUST_CHECK;
 
 /* outcome.c: what tree, ledger and events say of an end. */
 /* Committed: the node moves to its key and shows the new version. */

@@ -23,7 +23,7 @@ refused_line() { # FILE LINE
 }
 
 @test "every control file of the design is there" {
-	for name in init status launch pause resume abort cleanup wait \
+	for name in init status launch pause resume abort cleanup wait rate \
 		progress errors skipped help; do
 		[ -f "$m/.$name" ]
 	done

@@ -35,7 +35,7 @@ teardown() { sl_cleanup; }
 	pod=$SL_ROOT/tools/sideloadctl/sideloadctl.1.pod
 	diff <(grep -oE '\-\-[a-z]+' <<<"$help" | sort -u) \
 		<(grep -oE 'B<--[a-z]+>' "$pod" | tr -d 'B<>' | sort -u)
-	for word in status wait launch umount; do
+	for word in status wait launch rate umount; do
 		grep -qE "^  $word MOUNTPOINT" <<<"$help"
 		grep -q "B<sideloadctl $word>" "$pod"
 	done

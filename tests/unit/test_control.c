@@ -20,6 +20,7 @@
 #include "../../fs/mount/report.c"
 #include "../../fs/mount/request.c"
 #include "../../fs/mount/status.c"
+#include "../../fs/mount/throttle.c"
 
 #include "control_world.h"
 
@@ -98,8 +99,8 @@ static void test_table(void **state)
 {
 	static const char *const names[] = {
 		".init", ".status", ".launch", ".pause", ".resume", ".abort",
-		".cleanup", ".wait", ".progress", ".errors", ".skipped",
-		".help",
+		".cleanup", ".wait", ".rate", ".progress", ".errors",
+		".skipped", ".metrics", ".help",
 	};
 	size_t i;
 
@@ -114,7 +115,7 @@ static void test_table(void **state)
 		assert_true(reads(*state, ".help", c->help));
 	}
 	assert_null(sl_control_at(i));
-	assert_null(sl_control_find(".metrics"));
+	assert_null(sl_control_find(".nonsense"));
 }
 
 static void test_garbage(void **state)
@@ -127,6 +128,7 @@ static void test_garbage(void **state)
 		{ ".resume", "1" }, { ".abort", "abort" },
 		{ ".cleanup", "tomorrow" }, { ".cleanup", "2026-12-01" },
 		{ ".wait", "a b" }, { ".wait", "a;b" },
+		{ ".rate", "fast" }, { ".rate", "1K" }, { ".rate", "8Mbit" },
 		{ ".launch", "launchn1" }, { ".launch", "launch .x" },
 		{ ".launch", "launch n1=v1:1" }, { ".launch", "relaunch n1" },
 		{ ".launch", "\x1b[2J" },
