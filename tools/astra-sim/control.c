@@ -108,6 +108,10 @@ static void post_faults(struct sim_req *r)
 
 	sim_lock(r->sim);
 	bad = sim_faults_parse(&r->sim->faults, r->body.p ? r->body.p : "");
+	if (!bad) {
+		r->sim->fault_turn++;
+		pthread_cond_broadcast(&r->sim->wake);
+	}
 	sim_unlock(r->sim);
 	if (bad)
 		r->side->fail(r, 400, NULL, bad);

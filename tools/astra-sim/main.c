@@ -32,6 +32,7 @@ void sim_unlock(struct sim *s)
 void sim_sleep(struct sim *s, int64_t ms)
 {
 	struct timespec ts;
+	unsigned turn;
 	int rc = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -42,7 +43,8 @@ void sim_sleep(struct sim *s, int64_t ms)
 		ts.tv_sec++;
 	}
 	sim_lock(s);
-	while (!s->stopping && rc != ETIMEDOUT)
+	turn = s->fault_turn;
+	while (!s->stopping && turn == s->fault_turn && rc != ETIMEDOUT)
 		rc = pthread_cond_timedwait(&s->wake, &s->lock, &ts);
 	sim_unlock(s);
 }

@@ -69,6 +69,7 @@ struct sim {
 	bool stopping;
 	struct sim_migration *migrations; /* newest last */
 	struct sim_faults faults;
+	unsigned fault_turn; /* counts the times they were replaced */
 	uint64_t requests[SIM_KIND_COUNT];
 	uint64_t cred_generation;
 

@@ -41,47 +41,6 @@ static void free_entries(struct entries *e)
 	free(e->v);
 }
 
-static void add_entry(struct entries *e, const char *name, const char *base,
-		      bool dir)
-{
-	struct sim_buf key = { 0 };
-	bool more = false;
-
-	sim_buf_str(&key, base);
-	if (!sim_name_decode(name, &key, &more)) {
-		sim_buf_free(&key);
-		return;
-	}
-	if (dir && !more)
-		sim_buf_str(&key, "/");
-	if (!(e->n & (e->n + 1)))
-		e->v = sim_grow(e->v, (e->n + 1) * 2 * sizeof(*e->v));
-	e->v[e->n++] = (struct entry){ sim_strdup(name), key.p, dir };
-}
-
-static void read_entries(const char *path, const char *base, struct entries *e)
-{
-	DIR *d = opendir(path);
-	struct dirent *de;
-
-	if (!d)
-		return; /* removed meanwhile */
-	while ((de = readdir(d))) {
-		SIM_AUTOFREE char *p = NULL;
-		struct stat st;
-
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		p = sim_format("%s/%s", path, de->d_name);
-		if (!lstat(p, &st) && (S_ISREG(st.st_mode) ||
-				       S_ISDIR(st.st_mode)))
-			add_entry(e, de->d_name, base, S_ISDIR(st.st_mode));
-	}
-	closedir(d);
-	if (e->n)
-		qsort(e->v, e->n, sizeof(*e->v), by_key);
-}
-
 static bool wanted(const struct sim_walk *w, const struct entry *e)
 {
 	size_t n = strlen(e->key), p = strlen(w->prefix);
@@ -97,12 +56,74 @@ static bool wanted(const struct sim_walk *w, const struct entry *e)
 	return strcmp(e->key, w->after) > 0;
 }
 
+static void add_entry(const struct sim_walk *w, struct entries *e,
+		      const char *name, const char *base, bool dir)
+{
+	struct sim_buf key = { 0 };
+	struct entry found;
+	bool more = false;
+
+	sim_buf_str(&key, base);
+	if (!sim_name_decode(name, &key, &more)) {
+		sim_buf_free(&key);
+		return;
+	}
+	if (dir && !more)
+		sim_buf_str(&key, "/");
+	found = (struct entry){ .key = key.p, .dir = dir };
+	if (!wanted(w, &found)) {
+		sim_buf_free(&key);
+		return;
+	}
+	found.name = sim_strdup(name);
+	if (!(e->n & (e->n + 1)))
+		e->v = sim_grow(e->v, (e->n + 1) * 2 * sizeof(*e->v));
+	e->v[e->n++] = found;
+}
+
+/* DT_REG or DT_DIR; DT_UNKNOWN for what is no part of the store. */
+static int kind_of(const char *path, const struct dirent *de)
+{
+	SIM_AUTOFREE char *p = NULL;
+	struct stat st;
+
+	if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+		return DT_UNKNOWN;
+	if (de->d_type == DT_REG || de->d_type == DT_DIR)
+		return de->d_type;
+	p = sim_format("%s/%s", path, de->d_name);
+	if (lstat(p, &st))
+		return DT_UNKNOWN;
+	if (S_ISDIR(st.st_mode))
+		return DT_DIR;
+	return S_ISREG(st.st_mode) ? DT_REG : DT_UNKNOWN;
+}
+
+static void read_entries(const struct sim_walk *w, const char *path,
+			 const char *base, struct entries *e)
+{
+	DIR *d = opendir(path);
+	struct dirent *de;
+
+	if (!d)
+		return; /* removed meanwhile */
+	while ((de = readdir(d))) {
+		int kind = kind_of(path, de);
+
+		if (kind != DT_UNKNOWN)
+			add_entry(w, e, de->d_name, base, kind == DT_DIR);
+	}
+	closedir(d);
+	if (e->n)
+		qsort(e->v, e->n, sizeof(*e->v), by_key);
+}
+
 static int walk_dir(struct sim_walk *w, const char *path, const char *base)
 {
 	struct entries e = { 0 };
 	int rc = 0;
 
-	read_entries(path, base, &e);
+	read_entries(w, path, base, &e);
 	for (size_t i = 0; i < e.n && !rc; i++) {
 		SIM_AUTOFREE char *p = NULL;
 		struct stat st;
