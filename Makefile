@@ -53,6 +53,8 @@ UNIT := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 CONF_SRC := $(wildcard tests/conformance/*.c)
 LOST_SRC := $(wildcard tests/lost/*.c)
 TESTLIB_SRC := $(wildcard tests/lib/*.c)
+SINK_SRC := $(wildcard tests/bench/sink*.c)
+BENCH_PROGRAMS := $(O)/tests/sink $(O)/tests/nullfs
 
 LIB := $(O)/libsideload.a
 PROGRAMS := $(O)/sideloadfs $(O)/sideloadctl $(O)/astra-sim
@@ -91,6 +93,11 @@ $(O)/tests/conformance: $(call obj,$(CONF_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB
 $(O)/tests/lost: $(call obj,$(LOST_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
 
+$(O)/tests/sink: $(call obj,$(SINK_SRC)) $(LIB)
+	$(call link,$^,-lssl $(PKG_LIBS))
+$(O)/tests/nullfs: $(call obj,tests/bench/nullfs.c)
+	$(call link,$^,$(PKG_LIBS))
+
 unit: $(UNIT)
 conformance: $(O)/tests/conformance ## build the backends' conformance program
 
@@ -104,7 +111,7 @@ SANITIZE := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 # Not abspath, which would split a path with a blank in it.
 export SL_BUILD = $(if $(filter /%,$(O)),$(O),$(CURDIR)/$(O))
 
-check: check-unit check-conformance check-lost check-bats ## what a change must pass
+check: check-unit check-conformance check-lost check-bats check-tools ## what a change must pass
 
 check-unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)unit $(LOGS) $(UNIT)
@@ -126,9 +133,12 @@ check-lost: $(O)/tests/lost $(O)/astra-sim ## lost answers and other faults
 		-c 'sh tests/conformance/lost.sh' $(O)
 
 BATS := $(wildcard tests/bats/*.bats)
-check-bats: all man conformance ## end to end, with real mounts
+check-bats: all man conformance bench-programs ## end to end, with real mounts
 	$(Q)$(TAP_RUN) $(LABEL)bats $(LOGS) -c 'bats --formatter tap' \
 		$(sort $(BATS))
+
+check-tools: all ## the table of tools: what each does to a mount
+	$(Q)$(TAP_RUN) $(LABEL)tools $(LOGS) -c 'python3 -B' tests/tools/run.py
 
 check-smoke: all
 	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)smoke $(LOGS) \
@@ -140,6 +150,11 @@ check-asan: ## unit tests and one mount under ASan and UBSan
 
 check-tsan: ## the threaded parts under TSan
 	$(Q)$(MAKE) VARIANT=tsan O=build/tsan check-threaded
+	$(Q)$(MAKE) VARIANT=tsan O=build/tsan check-stress
+
+# SL_STRESS_SECONDS, SL_STRESS_SEED: see the script.
+check-stress: all # a mount with 32 writers, expiry, interrupts, an unmount
+	$(Q)$(TAP_RUN) $(LABEL)stress $(LOGS) -c python3 tests/stress/mount.py
 
 # By the environment, because the flags hold quotes of their own.
 lint check-headers: export SL_CFLAGS = $(filter-out -Werror,$(CFLAGS_ALL))
@@ -162,12 +177,29 @@ $(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(LIB)
 	$(if $(Q),@echo "  LINK    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
+# A tool that cannot be had is skipped, by name.
+MC_VERSION := v0.0.0-20250313080218-cf909e1063a9
+bench-tools:
+	$(Q)-sh tools/setup-packages.sh bench
+	$(Q)-[ -x build/tools/mc ] || ! command -v go >/dev/null || \
+		GOBIN='$(CURDIR)/build/tools' \
+		go install github.com/minio/mc@$(MC_VERSION)
+
+bench-programs: $(BENCH_PROGRAMS) # what tests/bats/bench.bats needs
+# BENCH="big small latency percon tls", BENCH_SCALE=0.1: see the script.
+bench: all $(BENCH_PROGRAMS) bench-tools ## speed beside other tools, as ratios
+	$(Q)python3 tests/bench/run.py $(BENCH)
+
 nightly: ## what is too long for CI: long fuzzing, many seeds, sanitized mounts
 	$(Q)$(MAKE) check-unit check-conformance
 	$(Q)$(MAKE) all $(O)/tests/lost
 	$(Q)sh tests/conformance/lost.sh $(O) 1000 "$$(date +%s)"
 	$(Q)$(MAKE) VARIANT=asan O=build/asan check-bats
 	$(Q)$(MAKE) VARIANT=tsan O=build/tsan check-smoke
+	$(Q)SL_STRESS_SECONDS=300 SL_STRESS_SEED="$$(date +%s)" \
+		$(MAKE) VARIANT=tsan O=build/tsan check-stress
+	$(Q)SL_STRESS_SECONDS=120 SL_STRESS_SEED="$$(date +%s)" \
+		$(MAKE) VARIANT=asan O=build/asan check-stress
 	$(Q)$(MAKE) fuzz FUZZ_RUNS=2000000
 
 PODS := $(wildcard fs/*.pod tools/*/*.pod backends/*/*.pod)
@@ -210,8 +242,8 @@ clean: ## remove build/
 	rm -rf build
 
 .PHONY: all unit conformance check check-unit check-threaded \
-	check-conformance check-lost check-bats check-smoke check-asan \
-	check-tsan check-headers lint fuzz fuzz-run nightly man install \
-	uninstall dist help clean
+	check-conformance check-lost check-bats check-tools check-smoke \
+	check-stress check-asan check-tsan check-headers lint fuzz fuzz-run bench bench-programs \
+	bench-tools nightly man install uninstall dist help clean
 .PRECIOUS: $(O)/obj/%.o
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

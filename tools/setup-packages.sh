@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a set of tasks needs and that are missing:
-#   sh tools/setup-packages.sh build|demo|test|lint|aws ...
+#   sh tools/setup-packages.sh build|demo|test|lint|aws|bench ...
 # Quiet when all are there. Needs root or sudo only when something is missing.
 # On a system without apt-get it prints the list and leaves it at that.
 set -u
@@ -13,9 +13,11 @@ packages_of() {
 		libisal-dev zlib1g-dev libexpat1-dev libmicrohttpd-dev ;;
 	demo) echo jq rsync xz-utils ;;
 	test) echo libcmocka-dev bats jq rsync xz-utils curl openssl strace \
-		perl procps python3 ;;
+		perl procps python3 autofs radosgw ceph-mon ceph-osd ceph-common \
+		libfaketime ;;
 	lint) echo clang clang-tidy cppcheck shellcheck ;;
 	aws) echo awscli ;;
+	bench) echo rclone rsync curl openssl python3 ;;
 	*) return 1 ;;
 	esac
 }
@@ -61,7 +63,7 @@ main() {
 	for set in "$@"; do
 		if ! more=$(packages_of "$set"); then
 			echo "usage: sh tools/setup-packages.sh" \
-				"build|demo|test|lint|aws ..." >&2
+				"build|demo|test|lint|aws|bench ..." >&2
 			return 2
 		fi
 		wanted="$wanted $more"
