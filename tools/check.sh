@@ -114,6 +114,7 @@ suite unit check-unit
 suite conformance check-conformance
 suite lost check-lost
 suite bats check-bats
+suite tools check-tools
 suite lint lint
 suite headers check-headers
 suite fuzz fuzz

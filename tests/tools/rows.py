@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the table of tools: see the head of tools.table for its words."""
+import re
+
+WORDS = {"row", "needs", "node", "setup", "run", "exit", "objects",
+         "versions", "requests", "rerun", "heal", "middle"}
+NEEDED = {"run", "objects", "requests", "rerun", "middle"}
+KINDS = {"put", "create", "part", "complete", "abort", "delete", "get",
+         "head", "list", "multidelete", "parts", "uploads"}
+COUNT = re.compile(r"^(\w+)(=|>=|<=)(\d+)$")
+
+
+class Fault(Exception):
+    """What a test has to say against the product, or against the table."""
+
+
+def blocks(text):
+    block = []
+    for line in text.splitlines() + [""]:
+        if line.startswith("#"):
+            continue
+        if line.strip():
+            block.append(line)
+        elif block:
+            yield block
+            block = []
+
+
+def parse_block(block):
+    row = {}
+    for line in block:
+        word, colon, value = line.partition(": ")
+        if not colon or word not in WORDS:
+            raise Fault("not a word of the table: %s" % line)
+        if word in ("setup", "run", "heal"):
+            row[word] = row.get(word, "") + value + "\n"
+        elif word in row:
+            raise Fault("twice: %s" % line)
+        else:
+            row[word] = value
+    missing = NEEDED - set(row)
+    if missing:
+        raise Fault("%s: no %s" % (row.get("row"), ", ".join(missing)))
+    return row
+
+
+def read(path):
+    with open(path, encoding="utf-8") as table:
+        rows = [parse_block(b) for b in blocks(table.read())]
+    names = [row["row"] for row in rows]
+    if len(set(names)) != len(names):
+        raise Fault("a name is there twice")
+    for row in rows:
+        counts(row["requests"])
+        if row["rerun"] != "same" and not reason(row["rerun"]):
+            counts(row["rerun"])
+    return rows
+
+
+def reason(value):
+    """The reason why an aspect has no meaning for this row, or None."""
+    return value[2:] if value.startswith("- ") else None
+
+
+def counts(value):
+    """Requests as [(kind, comparison, number)], and the exit status."""
+    wanted, status = [], None
+    for word in value.split():
+        match = COUNT.match(word)
+        if word == "nothing":
+            continue
+        if not match or match[1] not in KINDS | {"exit"}:
+            raise Fault("no count of requests: %s" % word)
+        if match[1] == "exit":
+            status = int(match[3])
+        else:
+            wanted.append((match[1], match[2], int(match[3])))
+    return wanted, status
+
+
+HOLDS = {"=": lambda a, b: a == b, ">=": lambda a, b: a >= b,
+         "<=": lambda a, b: a <= b}
+
+
+def check_counts(wanted, seen):
+    """seen: {kind: number}. What is not as wanted, as text, or ''."""
+    named = {kind for kind, _, _ in wanted}
+    wrong = ["%s%s%d" % (kind, how, number) for kind, how, number in wanted
+             if not HOLDS[how](seen.get(kind, 0), number)]
+    wrong += ["no %s" % kind for kind in seen if kind not in named]
+    if not wrong:
+        return ""
+    have = " ".join("%s=%d" % item for item in sorted(seen.items()))
+    return "wanted %s; there were: %s" % (", ".join(wrong), have or "none")
