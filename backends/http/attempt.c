@@ -101,6 +101,7 @@ void sl_attempt_clear(struct sl_attempt *a)
 	a->hedged = false;
 	a->slot.bytes = 0;
 	a->held = false;
+	a->corked = false;
 	a->held_ms = 0;
 	a->sink_err = 0;
 	a->overflow = false;

@@ -189,6 +189,7 @@ static void enlist(struct sl_io *io, struct sl_attempt *a)
 static void retire(struct sl_io *io, struct sl_attempt *a, CURLcode code)
 {
 	sl_attempt_collect(a, code);
+	sl_cork_pull(io, a);
 	if (curl_multi_remove_handle(io->multi, a->easy))
 		SL_BUG("a transfer that cannot be removed");
 	if (a->prev)
@@ -296,6 +297,8 @@ int sl_call_attempt(struct sl_io *io, struct sl_call *c, bool renew,
 	err = u->ops->prepare(u, &a->req, c->cred);
 	if (!err)
 		err = sl_attempt_setup(a, io->http);
+	if (!err && !sl_cork_setup(a))
+		err = -ENOMEM;
 	if (!err && curl_multi_add_handle(io->multi, a->easy))
 		err = -ENOMEM;
 	if (err) {

@@ -31,6 +31,9 @@ struct sl_http_ca {
 int sl_http_ca_init(struct sl_http_ca *ca, struct sl_error *e) SL_MUST_CHECK;
 void sl_http_ca_release(struct sl_http_ca *ca);
 
+struct sl_io;
+struct sl_sock;
+
 /* One easy handle with its request and response; reused, kept by a thread. */
 struct sl_attempt {
 	struct sl_attempt *next, *prev; /* in the thread's pool, or running */
@@ -51,6 +54,8 @@ struct sl_attempt {
 	bool any_sent;		   /* a request byte may have gone out */
 	bool renew;		   /* a new connection, the name asked again */
 	bool hedged;		   /* a second one was begun beside it */
+	bool corked;		   /* its connection, at this local port */
+	int port;
 	uint64_t bytes_up;
 	int64_t began_ms;	   /* by the machine's clock, as below */
 	struct sl_pace *pace;	   /* the client's */
@@ -71,6 +76,11 @@ int sl_attempt_setup(struct sl_attempt *a, struct sl_http *h);
 int64_t sl_attempt_held(const struct sl_attempt *a, int64_t now_ms);
 /* Takes over what came: fills a->resp after the transfer ended. */
 void sl_attempt_collect(struct sl_attempt *a, CURLcode code);
+/* cork.c: an attempt's sockets; false: out of memory. */
+bool sl_cork_setup(struct sl_attempt *a);
+/* After each turn of libcurl; and when an attempt ends. */
+void sl_cork_turn(struct sl_io *io);
+void sl_cork_pull(struct sl_io *io, struct sl_attempt *a);
 /* What Retry-After or x-amz-retry-after ask; 0: nothing. */
 int64_t sl_http_retry_after(const struct sl_http_response *r, int64_t wall_ms);
 
@@ -113,6 +123,7 @@ struct sl_io {
 	pthread_t thread;
 	bool started;
 	CURLM *multi;
+	struct sl_sock *socks;	   /* cork.c's; this thread's only */
 	struct sl_attempt *pool;   /* this thread's only */
 	struct sl_attempt *active; /* this thread's only: under way */
 	int64_t watched_ms;	   /* this thread's only */

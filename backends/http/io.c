@@ -271,6 +271,7 @@ static void drive(struct sl_io *io)
 
 	if (curl_multi_perform(io->multi, &running))
 		SL_BUG("libcurl refuses its multi handle");
+	sl_cork_turn(io);
 	while ((m = curl_multi_info_read(io->multi, &left)))
 		if (m->msg == CURLMSG_DONE)
 			sl_call_transfer_ended(io, m->easy_handle,

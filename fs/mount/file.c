@@ -62,6 +62,7 @@ static int file_new_locked(struct sl_mount *m, struct sl_store *s,
 	sl_mutex_init(&f->mu);
 	sl_commit_init(&f->commit, p.temporary);
 	n->u.f.open = f;
+	sl_version_index_locked(f);
 	*ret = f;
 	return 0;
 }

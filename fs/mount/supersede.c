@@ -12,38 +12,45 @@
 /* More temporaries of one path than this go at the next commit. */
 #define AT_ONCE 16
 
-static bool is_leftover(const struct sl_node *n, const struct sl_file *f)
+/* FNV-1a: names of one directory differ in a few letters. */
+static struct sl_file **slot_locked(struct sl_tree *t, const char *key)
 {
-	const struct sl_file *o = n->kind == SL_NODE_FILE ? n->u.f.open : NULL;
+	uint64_t h = 0xcbf29ce484222325ull;
 
-	return o && n->temp && o != f && !strcmp(o->key, f->key);
+	for (; *key; key++)
+		h = (h ^ (unsigned char)*key) * 0x100000001b3ull;
+	return &t->versions[(h >> 32) % SL_TREE_VERSIONS];
 }
 
-/* 'n' of the path's directory, or in a directory there, as --partial-dir has */
-static const struct sl_node *look_at(struct sl_tree *t, struct sl_node *n,
-				     const struct sl_file *f)
+void sl_version_index_locked(struct sl_file *f)
 {
-	sl_mutex_assume_held(&t->mu);
-	if (n->kind == SL_NODE_DIR)
-		n = sl_tree_find_locked(t, n, sl_last_segment(f->key));
-	return n && is_leftover(n, f) ? n : NULL;
+	struct sl_file **at = slot_locked(f->m->tree, f->key);
+
+	f->key_next = *at;
+	*at = f;
 }
 
-/* References to the other versions of this path; returns how many. */
+void sl_version_unindex_locked(struct sl_file *f)
+{
+	struct sl_file **at = slot_locked(f->m->tree, f->key);
+
+	while (*at && *at != f)
+		at = &(*at)->key_next;
+	if (*at)
+		*at = f->key_next;
+}
+
+/* References to the temporaries of this path; returns how many. */
 static size_t collect(struct sl_file *f, struct sl_file **ret)
 {
 	struct sl_tree *t = f->m->tree;
-	struct sl_node *n;
 	size_t count = 0;
 
 	SL_LOCK_SCOPE(&t->mu);
-	n = sl_tree_walk_locked(t, f->key);
-	n = n ? n->parent->child : NULL;
-	for (; n && count < AT_ONCE; n = n->next) {
-		const struct sl_node *o = look_at(t, n, f);
-
-		if (o)
-			ret[count++] = sl_file_ref(o->u.f.open);
+	for (struct sl_file *o = *slot_locked(t, f->key); o && count < AT_ONCE;
+	     o = o->key_next) {
+		if (o != f && o->node->temp && !strcmp(o->key, f->key))
+			ret[count++] = sl_file_ref(o);
 	}
 	return count;
 }

@@ -111,6 +111,8 @@ struct sl_xattr {
 	char name[];
 };
 
+#define SL_TREE_VERSIONS 4096
+
 struct sl_tree {
 	struct sl_mutex mu;
 	struct sl_node *root;
@@ -126,6 +128,8 @@ struct sl_tree {
 	 * directories with attributes, so ls looks at files as du does).
 	 */
 	uint64_t unseen;
+	/* Versions on their nodes by the key they are for; supersede.c's. */
+	struct sl_file *versions[SL_TREE_VERSIONS];
 };
 
 #define SL_PATH_MAX 1100 /* a key and its NUL, with room for a temp name */

@@ -360,8 +360,10 @@ static void take_off_locked(struct sl_file *f, bool *ret_mine)
 	f->ended = true;
 	SL_LOCK_SCOPE(&t->mu);
 	*ret_mine = f->node->u.f.open == f;
-	if (*ret_mine)
-		f->node->u.f.open = NULL;
+	if (!*ret_mine)
+		return;
+	f->node->u.f.open = NULL;
+	sl_version_unindex_locked(f);
 }
 
 void sl_version_detach(struct sl_file *f)

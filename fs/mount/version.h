@@ -26,7 +26,10 @@ void sl_version_release(struct sl_file *f, pid_t pid);
 void sl_version_detach(struct sl_file *f);
 /* Takes a failed version off although old descriptors still have it. */
 void sl_version_replace(struct sl_file *f);
-/* supersede.c: f is committed; closed temporaries of its path go. */
+/* supersede.c: with tree.mu; f is, or is no more, the version of its node. */
+void sl_version_index_locked(struct sl_file *f);
+void sl_version_unindex_locked(struct sl_file *f);
+/* f is committed; closed temporaries of its path go. */
 void sl_version_supersede(struct sl_file *f);
 /* Asks for the commit and waits with w (NULL: nobody waits). */
 int sl_version_commit(struct sl_file *f, struct sl_wait *w);

@@ -33,6 +33,7 @@ struct server {
 	int requests;			/* atomic */
 	char last[4096];		/* head of the last request */
 	size_t last_body;
+	size_t first;			/* bytes of its first recv() */
 };
 
 /* Reads one request; false when the peer closed. */
@@ -46,6 +47,8 @@ static inline bool read_request(struct server *s, int fd)
 
 		if (r <= 0)
 			return false;
+		if (!n)
+			s->first = (size_t)r;
 		n += (size_t)r;
 		s->last[n] = '\0';
 		end = strstr(s->last, "\r\n\r\n");

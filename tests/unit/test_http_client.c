@@ -47,6 +47,26 @@ static void body_goes_out_whole_again(void **state)
 	assert_non_null(strstr(s.last, "Content-Type: text/plain\r\n"));
 }
 
+/* The server wakes up once for a small request, not for head and body. */
+static void small_request_goes_out_as_one(void **state)
+{
+	static char bytes[3000];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		struct server s = { .script = { OK_ANSWER }, .script_len = 1 };
+		struct test_call t = {
+			.method = "PUT", .body_count = 1,
+			.body_len = sizeof(bytes),
+			.body = { { bytes, sizeof(bytes) } },
+		};
+
+		assert_int_equal(run(&s, &t), 0);
+		assert_int_equal(s.last_body, sizeof(bytes));
+		assert_int_equal(s.first, strlen(s.last) + sizeof(bytes));
+	}
+}
+
 static void unrepeatable_fails_after_reaching(void **state)
 {
 	struct server s = { .script = { NULL }, .script_len = 1 };
@@ -151,6 +171,7 @@ int main(void)
 		cmocka_unit_test(plain_get_keeps_the_path),
 		cmocka_unit_test(cut_answers_are_retried),
 		cmocka_unit_test(body_goes_out_whole_again),
+		cmocka_unit_test(small_request_goes_out_as_one),
 		cmocka_unit_test(unrepeatable_fails_after_reaching),
 		cmocka_unit_test(throttled_with_retry_after),
 		cmocka_unit_test(oversized_body_is_cut),
