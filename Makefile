@@ -133,9 +133,13 @@ check-lost: $(O)/tests/lost $(O)/astra-sim ## lost answers and other faults
 		-c 'sh tests/conformance/lost.sh' $(O)
 
 BATS := $(wildcard tests/bats/*.bats)
+# They mostly wait; the longest begin first.
+BATS_JOBS ?= 3
+BATS_LONG := $(patsubst %,tests/bats/%.bats,credentials budget aws api control)
 check-bats: all man conformance bench-programs ## end to end, with real mounts
-	$(Q)$(TAP_RUN) $(LABEL)bats $(LOGS) -c 'bats --formatter tap' \
-		$(sort $(BATS))
+	$(Q)sh tools/tap-many.sh $(BATS_JOBS) $(LABEL)bats $(LOGS) \
+		'bats --formatter tap' $(BATS_LONG) \
+		$(sort $(filter-out $(BATS_LONG),$(BATS)))
 
 check-tools: all ## the table of tools: what each does to a mount
 	$(Q)$(TAP_RUN) $(LABEL)tools $(LOGS) -c 'python3 -B' tests/tools/run.py
