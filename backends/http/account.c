@@ -27,10 +27,12 @@ static void thaw_locked(struct sl_http *h, int64_t now_ms)
 {
 	for (int i = 0; i < h->io_count; i++) {
 		for (struct sl_call *c = h->io[i].calls.head; c; c = c->next) {
-			if (c->state != SL_CALL_PARKED || c->due_ms <= now_ms)
-				continue;
-			c->due_ms = c->floor_ms > now_ms ? c->floor_ms :
-							   now_ms;
+			int64_t at = c->floor_ms > now_ms ? c->floor_ms :
+							    now_ms;
+
+			/* Never later: a server may have asked for a day. */
+			if (c->state == SL_CALL_PARKED && at < c->due_ms)
+				c->due_ms = at;
 		}
 		sl_io_wake(&h->io[i]);
 	}

@@ -174,6 +174,13 @@ bool sl_migration_takes_files(struct sl_migration *m, const char *id,
 	return sl_life_takes_files(m->life) && !strcmp(m->id, id);
 }
 
+void sl_migration_tell_again(struct sl_migration *m)
+{
+	SL_LOCK_SCOPE(&m->lock);
+	m->changed = true;
+	sl_cond_broadcast(&m->cond);
+}
+
 void sl_migration_view_release(struct sl_migration_view *v)
 {
 	free(v->json);

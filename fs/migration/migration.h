@@ -67,6 +67,9 @@ int sl_migration_get(struct sl_migration *m, struct sl_migration_view *ret)
 	SL_MUST_CHECK;
 void sl_migration_view_release(struct sl_migration_view *v);
 
+/* changed() is called once more, although nothing has. */
+void sl_migration_tell_again(struct sl_migration *m);
+
 /*
  * Does migration 'id' take files now? Asked at every create, so it copies
  * nothing but the status, which has at most 64 bytes.

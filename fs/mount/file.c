@@ -408,8 +408,7 @@ int sl_file_truncate(struct sl_handle *h, uint64_t size, pid_t pid,
 	sl_mutex_unlock(&f->mu);
 	if (r || !fill)
 		return r;
-	r = hole.old ? sl_hole_write(f, &hole, NULL, 0, w) :
-		sl_upload_zeros(f->up, hole.zeros, w);
+	r = sl_hole_write(f, &hole, NULL, 0, w);
 	if (r < 0)
 		sl_file_broken(f, r);
 	return r;
@@ -432,13 +431,13 @@ void sl_file_release(struct sl_handle *h, pid_t pid)
 	struct sl_mount *m = h->m;
 	struct sl_node *n = h->node;
 
-	if (h->write) {
+	if (h->write)
 		sl_version_release(h->file, pid);
-		__atomic_sub_fetch(&m->open_files, 1, __ATOMIC_RELAXED);
-	}
 	sl_file_unref(h->file);
 	sl_mutex_lock(&m->tree->mu);
 	sl_tree_unpin_locked(m->tree, n);
 	sl_mutex_unlock(&m->tree->mu);
+	if (h->write)
+		sl_mount_writer_went(m);
 	free(h);
 }

@@ -41,6 +41,7 @@ struct sl_file {
 	uint64_t size SL_GUARDED_BY(mu);
 	/* Begun without truncation: so long is what it stands on. */
 	uint64_t keep SL_GUARDED_BY(mu);
+	struct sl_filling *filling SL_GUARDED_BY(mu); /* hole.c: under way */
 	int err SL_GUARDED_BY(mu);	/* sticky -errno */
 	char key[SL_PATH_MAX];		/* where it will be committed */
 };

@@ -5,7 +5,10 @@
  * to that one's end the old bytes stay (an appending program, rsync --append
  * or --inplace, dd conv=notrunc), and are read back; behind it a hole is
  * zeros. Then the write's own bytes. The kernel holds the inode's lock
- * meanwhile, so no close can come between.
+ * meanwhile, so no close can come between, and there is one filling at most.
+ * An interrupt ends it: what was filled by then stays, the size goes back to
+ * it, and the same write once more finds a smaller hole. It waits for the old
+ * bytes, though: who is interrupted by a timer would never see the end.
  *
  * Only a version of up to one part is read back: SSTables never change, so
  * who adds to a large one is about to make a mistake, and hears it.
@@ -18,12 +21,13 @@
 #define KEEP_MAX ((uint64_t)16 << 20)
 #define RETRY_MS 60000
 
-struct filling {
+struct sl_filling {
 	struct sl_wait w;
 	struct sl_wait *user;
 	struct sl_file *file;
 	struct sl_feed feed;
 	struct sl_feed_from from;
+	bool stop;		/* interrupted; guarded by file->mu */
 	uint64_t zeros;
 	uint64_t off;		/* of the data */
 	size_t n;
@@ -59,21 +63,35 @@ int sl_hole_find_locked(struct sl_file *f, uint64_t to, struct sl_hole *ret)
 	return 0;
 }
 
-static void filling_free(struct filling *g)
+/* Later interrupts do not find it. */
+static void hide(struct sl_filling *g)
 {
+	struct sl_file *f = g->file;
+
+	SL_LOCK_SCOPE(&f->mu);
+	if (f->filling == g)
+		f->filling = NULL;
+}
+
+static void filling_free(struct sl_filling *g)
+{
+	hide(g);
 	sl_feed_release(&g->feed);
 	sl_file_unref(g->file);
 	free(g);
 }
 
-static void filling_end(struct filling *g, int err)
+static void filling_end(struct sl_filling *g, int err)
 {
-	g->user->done(g->user, err);
+	struct sl_wait *user = g->user;
+
+	/* Its answer may be followed by the next write. */
 	filling_free(g);
+	user->done(user, err);
 }
 
 /* The write itself, whose waiter is the user's. */
-static int put_data(struct filling *g)
+static int put_data(struct sl_filling *g)
 {
 	struct sl_file *f = g->file;
 
@@ -82,23 +100,37 @@ static int put_data(struct filling *g)
 	SL_LOCK_SCOPE(&f->mu);
 	if (f->err || !f->up)
 		return f->err ? f->err : -ECANCELED;
+	if (g->stop)
+		return -EINTR;
 	return sl_upload_write(f->up, g->data, g->n, g->user);
 }
 
-static void on_zeros(struct sl_wait *w, int err)
+static void put_rest(struct sl_filling *g, int err)
 {
-	struct filling *g = sl_container_of(w, struct filling, w);
 	int r = err ? err : put_data(g);
 
-	if (err == -EINTR)
-		sl_file_unwrite(g->file, g->off - w->left, g->n + w->left);
 	if (r == SL_PARKED)
 		filling_free(g);
 	else
 		filling_end(g, r);
 }
 
-static int put_zeros(struct filling *g)
+/* The file ends at 'to' so far. */
+static void go_back(struct sl_filling *g, uint64_t to)
+{
+	sl_file_unwrite(g->file, to, g->off + g->n - to);
+}
+
+static void on_zeros(struct sl_wait *w, int err)
+{
+	struct sl_filling *g = sl_container_of(w, struct sl_filling, w);
+
+	if (err == -EINTR)
+		go_back(g, g->off - w->left);
+	put_rest(g, err);
+}
+
+static int put_zeros(struct sl_filling *g)
 {
 	struct sl_file *f = g->file;
 
@@ -108,16 +140,20 @@ static int put_zeros(struct filling *g)
 	SL_LOCK_SCOPE(&f->mu);
 	if (f->err || !f->up)
 		return f->err ? f->err : -ECANCELED;
+	if (g->stop)
+		return -EINTR;
 	return sl_upload_zeros(f->up, g->zeros, &g->w);
 }
 
 static void on_old(struct sl_wait *w, int err)
 {
-	struct filling *g = sl_container_of(w, struct filling, w);
+	struct sl_filling *g = sl_container_of(w, struct sl_filling, w);
 	int r = err ? err : put_zeros(g);
 
+	if (!err && r == -EINTR)
+		go_back(g, g->off - g->zeros);
 	if (r != SL_PARKED)
-		on_zeros(&g->w, r);
+		put_rest(g, r);
 }
 
 static void describe(struct sl_file *f, const struct sl_hole *h,
@@ -138,7 +174,7 @@ static void describe(struct sl_file *f, const struct sl_hole *h,
 int sl_hole_write(struct sl_file *f, const struct sl_hole *h,
 		  const void *data, size_t n, struct sl_wait *user)
 {
-	struct filling *g = calloc(1, sizeof(*g) + n);
+	struct sl_filling *g = calloc(1, sizeof(*g) + n);
 	int r;
 
 	if (!g)
@@ -151,6 +187,9 @@ int sl_hole_write(struct sl_file *f, const struct sl_hole *h,
 		memcpy(g->data, data, n);
 	g->file = sl_file_ref(f);
 	describe(f, h, &g->from);
+	sl_mutex_lock(&f->mu);
+	f->filling = g;
+	sl_mutex_unlock(&f->mu);
 	if (h->old) {
 		g->w = (struct sl_wait){ .done = on_old };
 		r = sl_feed_start(&g->feed, f, &g->from, &g->w);
@@ -164,4 +203,16 @@ int sl_hole_write(struct sl_file *f, const struct sl_hole *h,
 		r = put_data(g);
 	filling_free(g);
 	return r;
+}
+
+void sl_hole_interrupt(struct sl_file *f)
+{
+	struct sl_filling *g;
+
+	SL_LOCK_SCOPE(&f->mu);
+	g = f->filling;
+	if (!g)
+		return;
+	g->stop = true;
+	sl_wait_interrupt(f->store->engine, &g->w);
 }

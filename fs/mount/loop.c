@@ -32,7 +32,7 @@
 #define MOST 12
 #define IDLE_MOST 12
 #define WAKE_SIGNAL SIGUSR2
-#define WAKE_AGAIN_NS 10000000L
+#define WAKE_AGAIN_NS 2000000L
 
 struct buffer {
 	struct sl_lent lent;
@@ -53,6 +53,7 @@ struct worker {
 	struct buffer *buf;
 	struct sl_lent *lent; /* of buf; NULL once it is kept */
 	int err;
+	bool gone; /* atomic: it takes no more requests */
 };
 
 static _Thread_local struct worker *self;
@@ -139,6 +140,7 @@ static void *worker_main(void *arg)
 	while (r > 0 && !fuse_session_exited(w->se))
 		r = serve_one(w);
 	w->err = r < 0 ? r : 0;
+	__atomic_store_n(&w->gone, true, __ATOMIC_RELEASE);
 	if (sem_post(w->ended))
 		sl_log_debug("the end of a thread could not be told");
 	return NULL;
@@ -186,22 +188,17 @@ static int catch_wake(struct sigaction *before)
 	return sigaction(WAKE_SIGNAL, &sa, before) ? -errno : 0;
 }
 
-static void wake_until_gone(pthread_t thread)
+static void wake_until_gone(struct worker *w)
 {
-	struct timespec due;
-	int r;
+	static const struct timespec pause = { .tv_nsec = WAKE_AGAIN_NS };
 
-	do {
-		/* ESRCH: it has just gone. */
-		(void)pthread_kill(thread, WAKE_SIGNAL);
-		if (clock_gettime(CLOCK_MONOTONIC, &due))
-			abort();
-		due.tv_nsec += WAKE_AGAIN_NS;
-		due.tv_sec += due.tv_nsec / 1000000000;
-		due.tv_nsec %= 1000000000;
-		r = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &due);
-	} while (r == ETIMEDOUT);
-	if (r)
+	while (!__atomic_load_n(&w->gone, __ATOMIC_ACQUIRE)) {
+		/* Cannot fail: the thread is not joined yet. */
+		(void)pthread_kill(w->thread, WAKE_SIGNAL);
+		/* Early or late makes no difference. */
+		(void)nanosleep(&pause, NULL);
+	}
+	if (pthread_join(w->thread, NULL))
 		sl_log_debug("a thread cannot be joined");
 }
 
@@ -211,7 +208,7 @@ static int stop(struct worker *w, int n)
 
 	fuse_session_exit(w->se);
 	for (int i = 0; i < n; i++) {
-		wake_until_gone(w[i].thread);
+		wake_until_gone(&w[i]);
 		err = err ? err : w[i].err;
 		buffer_free(w[i].buf);
 	}

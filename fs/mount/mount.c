@@ -71,33 +71,29 @@ static void interrupt_open(struct sl_mount *m)
 	}
 }
 
-static void forget_store(struct sl_mount *m)
-{
-	struct sl_store *old;
-
-	/* Closed temporaries that were never renamed: the engine has them. */
-	interrupt_open(m);
-	sl_mutex_lock(&m->mu);
-	old = m->store;
-	m->store = NULL;
-	sl_mutex_unlock(&m->mu);
-	if (!old)
-		return;
-	sl_mutex_lock(&m->tree->mu);
-	sl_tree_clear_locked(m->tree);
-	sl_mutex_unlock(&m->tree->mu);
-	sl_store_unref(old);
-}
-
 static void set_store(struct sl_mount *m, struct sl_store *s,
 		      const struct sl_error *e)
 {
-	SL_LOCK_SCOPE(&m->mu);
+	struct sl_store *old;
+
+	sl_mutex_lock(&m->mu);
+	old = m->store;
 	m->store = s;
 	if (e)
 		m->store_error = *e;
 	else
 		sl_error_clear(&m->store_error);
+	sl_mutex_unlock(&m->mu);
+	sl_store_unref(old);
+}
+
+static void forget_store(struct sl_mount *m)
+{
+	/* Closed temporaries that were never renamed: the engine has them. */
+	interrupt_open(m);
+	set_store(m, NULL, NULL);
+	SL_LOCK_SCOPE(&m->tree->mu);
+	sl_tree_clear_locked(m->tree);
 }
 
 static void remember(struct sl_mount *m, const char *id)
@@ -114,12 +110,15 @@ static void open_store(struct sl_mount *m, const struct sl_migration_view *v)
 	struct sl_store *s = NULL;
 	struct sl_error e = { 0 };
 
-	if (__atomic_load_n(&m->open_files, __ATOMIC_RELAXED)) {
+	/* The flag first: who closes the last file looks at it after. */
+	__atomic_store_n(&m->store_waits, true, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&m->open_files, __ATOMIC_SEQ_CST)) {
 		sl_error_set(&e, EROFS, "files of the last migration are "
 			     "still open; close them first");
 		set_store(m, NULL, &e);
 		return;
 	}
+	__atomic_store_n(&m->store_waits, false, __ATOMIC_SEQ_CST);
 	forget_store(m);
 	sl_store_bury(m);
 	if (sl_store_open(m, v, &s, &e)) {
@@ -306,6 +305,8 @@ void sl_mount_quiesce(struct sl_mount *m)
 	sl_mount_drop_handles(m);
 	if (m->store)
 		sl_store_stop(m->store);
+	/* Those of earlier migrations use the same client. */
+	sl_store_bury(m);
 	sl_migration_free(m->migration);
 	m->migration = NULL;
 	sl_http_free(m->http);

@@ -76,6 +76,7 @@ struct sl_mount {
 	int telling;		     /* atomic: of these, those that tell */
 	bool ending;		     /* atomic: nobody is told any more */
 	int open_files;		     /* atomic: handles open for writing */
+	bool store_waits;	     /* atomic: opened when there are none */
 };
 
 /*
@@ -123,6 +124,9 @@ struct sl_counts {
 	uint64_t bytes[SL_FILE__COUNT];
 };
 void sl_mount_counts(struct sl_mount *m, struct sl_counts *ret);
+
+/* A handle open for writing is gone: was a new store waiting for that? */
+void sl_mount_writer_went(struct sl_mount *m);
 
 /*
  * An earlier run ended uncleanly and the copy has not been run again since:

@@ -101,6 +101,8 @@ void sl_park_unref(struct sl_park *p);
 
 /* signals.c: is a signal pending there that means to end something? */
 bool sl_signal_is_meant(pid_t tid);
+/* Is it being killed? */
+bool sl_signal_is_kill(pid_t tid);
 /* Passes an interrupt on once there is such a signal. */
 void sl_signal_watch(struct sl_park *p);
 

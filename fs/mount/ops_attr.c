@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "mount/ops.h"
+#include "mount/version.h"
 
 static void reply_attr(fuse_req_t req, struct sl_node *n)
 {
@@ -83,6 +84,16 @@ static int truncate_closed(struct sl_mount *m, struct sl_node *n, off_t size)
 	return -EOPNOTSUPP;
 }
 
+/*
+ * Programs do not expect that a size is set in part: only who is being killed
+ * need not wait until the zeros are taken.
+ */
+static void size_interrupt(struct sl_park *p)
+{
+	if (sl_signal_is_kill(p->pid))
+		sl_hole_interrupt(p->file);
+}
+
 static void set_size(fuse_req_t req, struct sl_node *n, off_t size,
 		     struct fuse_file_info *fi)
 {
@@ -92,12 +103,15 @@ static void set_size(fuse_req_t req, struct sl_node *n, off_t size,
 	if (!p)
 		return;
 	sl_park_node(p, n);
-	if (fh && fh->file && fh->file->write)
-		sl_park_result(p, sl_file_truncate(fh->file, (uint64_t)size,
-						   fuse_req_ctx(req)->pid,
-						   &p->w));
-	else
+	if (!fh || !fh->file || !fh->file->write) {
 		sl_park_end(p, truncate_closed(p->m, n, size));
+		return;
+	}
+	p->file = sl_file_ref(fh->file->file);
+	p->pid = fuse_req_ctx(req)->pid;
+	p->interrupt = size_interrupt;
+	sl_park_result(p, sl_file_truncate(fh->file, (uint64_t)size,
+					   fuse_req_ctx(req)->pid, &p->w));
 }
 
 /* Changing what another node keeps is refused; our own always works. */

@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "mount/ops.h"
+#include "mount/version.h"
 
 static struct sl_fh *fh_of(const struct fuse_file_info *fi)
 {
@@ -17,7 +18,7 @@ static struct sl_fh *fh_of(const struct fuse_file_info *fi)
  * ahead is held by readahead.c. (Forgetting pages after the last close would
  * be a call into the kernel that waits for requests which the same daemon
  * must answer, in a state that not even kill -9 ends.) The price: no shared
- * mapping before Linux 6.6; a private one works.
+ * mapping (libfuse 3.14 cannot ask Linux 6.6 for it); a private one works.
  */
 static void set_handle(struct fuse_file_info *fi, struct sl_fh *fh)
 {
@@ -31,6 +32,13 @@ static void engine_interrupt(struct sl_park *p)
 
 	if (s)
 		sl_wait_interrupt(s->engine, &p->w);
+}
+
+/* First what may come before the write's own bytes, see hole.c. */
+static void write_interrupt(struct sl_park *p)
+{
+	sl_hole_interrupt(p->file);
+	engine_interrupt(p);
 }
 
 static int fh_open(fuse_req_t req, struct sl_node *n, int flags, bool created,
@@ -247,7 +255,7 @@ void sl_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	p->file = sl_file_ref(fh->file->file);
 	p->number = (int64_t)size;
 	p->offset = (uint64_t)off;
-	p->interrupt = engine_interrupt;
+	p->interrupt = write_interrupt;
 	sl_park_result(p, sl_file_write(fh->file, &b, fuse_req_ctx(req)->pid,
 					&p->w));
 }

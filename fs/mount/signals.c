@@ -31,7 +31,8 @@ static unsigned long long mask_of(const char *text, const char *label)
 	return p ? strtoull(p + strlen(label), NULL, 16) : 0;
 }
 
-bool sl_signal_is_meant(pid_t tid)
+/* What is pending and neither blocked nor ignored; all, if not to be seen. */
+static unsigned long long pending_of(pid_t tid)
 {
 	char path[40], text[4096];
 	SL_CLEANUP(file) FILE *f = NULL;
@@ -41,12 +42,23 @@ bool sl_signal_is_meant(pid_t tid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
 	f = tid > 0 ? fopen(path, "re") : NULL;
 	if (!f)
-		return true; /* not to be seen: take it at its word */
+		return ~0ull; /* take it at its word */
 	n = fread(text, 1, sizeof(text) - 1, f);
 	text[n] = '\0';
 	pending = mask_of(text, "\nSigPnd:") | mask_of(text, "\nShdPnd:");
-	pending &= ~mask_of(text, "\nSigBlk:") & ~mask_of(text, "\nSigIgn:");
-	return pending & ~harmless;
+	return pending & ~mask_of(text, "\nSigBlk:") &
+	       ~mask_of(text, "\nSigIgn:");
+}
+
+bool sl_signal_is_meant(pid_t tid)
+{
+	return pending_of(tid) & ~harmless;
+}
+
+/* The kernel makes one of every signal that ends a process. */
+bool sl_signal_is_kill(pid_t tid)
+{
+	return pending_of(tid) & BIT(SIGKILL);
 }
 
 /*

@@ -15,12 +15,21 @@ struct ledger_entry {
 	char node[];
 };
 
+/*
+ * Entries are put at the head with mu held, and stay. Who only looks needs no
+ * lock: a disk that stands still must not keep .status and .metrics waiting.
+ */
 struct sl_ledgers {
 	struct sl_mutex mu; /* held over opening a local database */
-	struct ledger_entry *head SL_GUARDED_BY(mu);
+	struct ledger_entry *head; /* atomic; see first_of() */
 	struct sl_leftovers *leftovers;
 	char *dir; /* STATE/DATABASE/MIGRATION */
 };
+
+static struct ledger_entry *first_of(const struct sl_ledgers *ls)
+{
+	return __atomic_load_n(&ls->head, __ATOMIC_ACQUIRE);
+}
 
 struct sl_leftovers *sl_store_leftovers(struct sl_store *s)
 {
@@ -136,8 +145,8 @@ static int ledger_add(struct sl_store *s, const char *node,
 		return r;
 	}
 	s->unclean |= unclean;
-	le->next = ls->head;
-	ls->head = le;
+	le->next = first_of(ls);
+	__atomic_store_n(&ls->head, le, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -235,8 +244,8 @@ void sl_store_forget(struct sl_store *s, const char *path)
 
 int sl_store_ledger_error(struct sl_store *s, struct sl_error *ret)
 {
-	SL_LOCK_SCOPE(&s->ledgers->mu);
-	for (struct ledger_entry *le = s->ledgers->head; le; le = le->next) {
+	for (struct ledger_entry *le = first_of(s->ledgers); le;
+	     le = le->next) {
 		int r = sl_ledger_error(le->ledger, ret);
 
 		if (r)
@@ -248,11 +257,11 @@ int sl_store_ledger_error(struct sl_store *s, struct sl_error *ret)
 void sl_store_event(struct sl_store *s, int errnum, const char *path,
 		    const char *text)
 {
-	struct sl_ledgers *ls = s->ledgers;
+	const struct ledger_entry *le = first_of(s->ledgers);
 
-	SL_LOCK_SCOPE(&ls->mu);
-	if (ls->head && sl_ledger_event(ls->head->ledger, sl_now_ns() / 1000000,
-					errnum, path, text))
+	/* It may wait for room in the ledger's queue. */
+	if (le && sl_ledger_event(le->ledger, sl_now_ns() / 1000000, errnum,
+				  path, text))
 		sl_log_debug("the ledger did not take an event");
 }
 
@@ -460,6 +469,13 @@ void sl_store_unref(struct sl_store *s)
 	SL_LOCK_SCOPE(&m->mu);
 	s->next_dead = m->dead_stores;
 	m->dead_stores = s;
+}
+
+void sl_mount_writer_went(struct sl_mount *m)
+{
+	if (!__atomic_sub_fetch(&m->open_files, 1, __ATOMIC_SEQ_CST) &&
+	    __atomic_exchange_n(&m->store_waits, false, __ATOMIC_SEQ_CST))
+		sl_migration_tell_again(m->migration);
 }
 
 void sl_store_bury(struct sl_mount *m)

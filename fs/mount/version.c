@@ -231,6 +231,10 @@ static int prepare_commit(struct sl_file *f)
 	if (r)
 		return r;
 	sl_upload_get(f->up, &st);
+	/* No write is under way now; if this ever fails, bytes were lost. */
+	if (!st.err && !st.committing && !st.committed && st.size != f->size)
+		return sl_version_fail_locked(f, EIO, "fewer or more bytes "
+			"were taken than were written; copy the file again");
 	if (sl_outcome_may_replace(f, st.crc32))
 		return sl_version_fail_locked(f, EBADMSG, "another Data.db "
 			"with other bytes is in the bucket under this name: "

@@ -53,6 +53,8 @@ int sl_hole_find_locked(struct sl_file *f, uint64_t to,
 int sl_hole_write(struct sl_file *f, const struct sl_hole *h,
 		  const void *data, size_t n,
 		  struct sl_wait *user) SL_MUST_CHECK;
+/* What is being filled ends soon with -EINTR, unless it is about to end. */
+void sl_hole_interrupt(struct sl_file *f);
 
 /* outcome.c: what tree, ledger and events say of an end. */
 /* Committed: the node moves to its key and shows the new version. */

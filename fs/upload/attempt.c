@@ -4,7 +4,8 @@
  * it: a restarted, failed or abandoned upload detaches it, its ops are
  * cancelled, and when the last one is back it is kept in the store for a
  * later resume or aborted there. An upload id that the journal does not know,
- * and one without a single part, is worth nothing and is always aborted.
+ * and one without a single part, is worth nothing and is always aborted; what
+ * an earlier copy left is kept when its parts could not be listed in time.
  *
  *   attached --detach--> waits for flying == 0 --reap--> abort op? --> freed
  */
@@ -66,8 +67,9 @@ void sl_attempt_kill_locked(struct sl_attempt *a)
 		a->u->finals--;
 	a->urgent = SL_JOB_NONE;
 	drop_sealed_locked(a);
+	/* An id whose answer is not awaited would stay in the store. */
 	TAILQ_FOREACH(x, &e->flying, link) {
-		if (x->a == a)
+		if (x->a == a && (x->job != SL_JOB_BEGIN || e->stopping))
 			sl_backend_cancel(e->backend, &x->op);
 	}
 }
@@ -88,7 +90,12 @@ void sl_attempt_detach_locked(struct sl_upload *u, enum sl_fate fate)
 
 static bool worth_keeping(const struct sl_attempt *a)
 {
-	if (a->fate != SL_FATE_KEEP || !a->ready)
+	if (a->fate != SL_FATE_KEEP)
+		return false;
+	/* Not listed yet, or not to the end: nothing is known against it. */
+	if (a->resumed && !a->ready)
+		return true;
+	if (!a->ready)
 		return false;
 	return a->acked || a->old_count || a->u->e->stopping;
 }

@@ -120,6 +120,35 @@ not_back() {
 	sl_umount "$m"
 }
 
+@test "another migration while a file is open: counters go on, copies too" {
+	sl_begin "$m"
+	mkdir -p "$m/$dir"
+	head -c 30000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
+	cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
+	exec 7>"$m/$dir/nb-2-big-Index.db"
+	head -c 9000000 /dev/urandom >&7
+	counters >"$BATS_TEST_TMPDIR/c1"
+	status_of "$m" .migrationID >"$m/.abort"
+	sl_begin "$m"
+	checked
+	counters >"$BATS_TEST_TMPDIR/c2"
+	not_back "$BATS_TEST_TMPDIR/c1" "$BATS_TEST_TMPDIR/c2"
+	run mkdir "$m/node1/ks2"
+	[ "$status" -ne 0 ]
+	exec 7>&-
+	wait_for 10 mkdir -p "$m/$dir"
+	# Nothing of the last one is there.
+	[ "$(find "$m/node1" -type f | wc -l)" -eq 0 ]
+	cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
+	cmp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" \
+		"$(sl_bucket "$m")/$dir/nb-1-big-Index.db"
+	counters >"$BATS_TEST_TMPDIR/c3"
+	not_back "$BATS_TEST_TMPDIR/c2" "$BATS_TEST_TMPDIR/c3"
+	[ "$(metric uploaded_bytes_total)" -ge 60000000 ]
+	checked
+	sl_umount "$m"
+}
+
 @test "read often, and never written" {
 	sl_begin "$m"
 	for _ in {1..50}; do

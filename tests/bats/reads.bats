@@ -162,6 +162,42 @@ P
 }
 waiting() { [ "$(metric read_waiting)" -gt 0 ]; }
 
+@test "a daemon killed under 16 readers leaves none of them waiting" {
+	copy_in 30000000
+	fault 'match=s3.get do=stall:60'
+	pids=()
+	for _ in {1..16}; do
+		cat "$m/$dir/${big##*/}" >/dev/null 2>&1 3>&- &
+		pids+=($!)
+	done
+	wait_for 20 all_waiting
+	kill -KILL "${MOUNT_PID[$m]}"
+	for pid in "${pids[@]}"; do
+		wait_for 10 sl_gone "$pid"
+		wait "$pid" && return 1
+	done
+	fusermount3 -uz "$m"
+	unset "MOUNT_PID[$m]"
+}
+all_waiting() { [ "$(metric read_waiting)" -ge 16 ]; }
+
+@test "a private mapping works, a shared one is refused, not corrupt" {
+	copy_in 3000000
+	python3 - "$m/$dir/${big##*/}" "$big" <<'P'
+import mmap, sys
+want = open(sys.argv[2], "rb").read()
+f = open(sys.argv[1], "rb")
+p = mmap.mmap(f.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+assert p[:] == want
+try:
+    s = mmap.mmap(f.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+    assert s[:] == want
+except OSError:
+    pass
+P
+	sl_umount "$m"
+}
+
 # What is copied or read back does not push the database's pages out.
 cached() { fincore -n -r -b -o PAGES "$1"; }
 

@@ -59,13 +59,16 @@ heals() {
 
 # A copy that is killed when four parts have arrived.
 cut_copy() {
-	{ head -c 35000000 "$file"; sleep 60; } 3>&- | cat 3>&- \
-		>"$m/$dir/$name" &
-	local pid=$!
+	local fifo=$BATS_TEST_TMPDIR/fifo pid
+	mkfifo "$fifo"
+	cat 3>&- <"$fifo" >"$m/$dir/$name" &
+	pid=$!
+	exec 8>"$fifo"
+	head -c 35000000 "$file" >&8
 	wait_for 30 eval '[ "$(parts)" -ge 4 ]'
 	kill -KILL "$pid"
 	wait "$pid" || true
-	pkill -KILL -P $$ -x sleep || true
+	exec 8>&-
 	wait_for 20 interrupted_is 1
 }
 
@@ -114,6 +117,45 @@ cut_copy() {
 	printf x | dd of="$file" bs=1 seek=9000000 conv=notrunc status=none
 	mark
 	heals 3 3
+	sl_umount "$m"
+}
+
+@test "cut once more while the parts are listed, which hangs" {
+	local api pid
+	begin
+	cut_copy
+	api=$(sed -n 's/.*api_url=\([^,]*\).*/\1/p' <<<"$SIM_OPTIONS")
+	curl -fsS --data-binary 'match=s3.parts do=stall:60' "$api/sim/faults"
+	cp "$file" "$m/$dir/$name" 3>&- &
+	pid=$!
+	wait_for 20 eval '[ "$(status_of "$m" .local.files.open)" -eq 1 ]'
+	wait_for 20 eval '[ "$(curl -fsS "$api/sim/faults" |
+		jq "[.. | .hits? // empty] | add")" -ge 1 ]' || sleep 1
+	kill -KILL "$pid"
+	wait "$pid" || true
+	wait_for 20 interrupted_is 1
+	curl -fsS --data-binary '' "$api/sim/faults"
+	mark
+	heals 2 2
+	sl_umount "$m"
+}
+
+@test "a process that is killed does not wait until a hole is filled" {
+	local api pid
+	begin
+	api=$(sed -n 's/.*api_url=\([^,]*\).*/\1/p' <<<"$SIM_OPTIONS")
+	curl -fsS --data-binary 'match=s3.part do=stall:300' "$api/sim/faults"
+	dd if=/dev/zero of="$m/$dir/$name" bs=1M seek=300 count=1 \
+		status=none 3>&- &
+	pid=$!
+	wait_for 20 eval '[ "$(status_of "$m" .local.files.open)" -eq 1 ]'
+	sleep 0.5
+	kill -KILL "$pid"
+	wait_for 20 sl_gone "$pid"
+	wait "$pid" || true
+	wait_for 20 interrupted_is 1
+	curl -fsS --data-binary '' "$api/sim/faults"
+	heals 1 100
 	sl_umount "$m"
 }
 

@@ -7,6 +7,7 @@
   latency  20 ms added to each request
   percon   each connection is read at 50 MB/s
   tls      over TLS
+  read     4 GiB back from the mount, beside curl of the same object
 
 All of them without a name. Everything goes to a sink on this machine that
 discards it (tests/bench/sink.c), so cores are shared with the receiver: only
@@ -70,6 +71,10 @@ SCENARIOS = {
         ("4,000 files over TLS", "small", ["tls"],
          [("rclone-mount", "cp"), ("sideloadfs", "cp"), ("mc", "mirror"),
           ("rclone-copy", "")], "rclone-mount")],
+    "read": [
+        ("4 GiB read back", "big", [],
+         [("curl", "read"), ("sideloadfs", "read"), ("rclone-mount", "read")],
+         "curl")],
 }
 
 HEAD = ("tool", "seconds", "ratio", "CPU s", "/GiB", "MiB", "req/file",

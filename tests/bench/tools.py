@@ -228,6 +228,11 @@ def copy_to(job, how, point):
         return job.run(["cp", "-r", f"{root}/node1", point])
     if how == "rsync":
         return job.run(["rsync", "-a", f"{root}/node1", point])
+    if how == "read":
+        job.run(["cp", "-r", f"{root}/node1", point])
+        job.tail = False
+        return job.run(["find", f"{point}/node1", "-type", "f", "-exec", "cp",
+                        "{}", "/dev/null", ";"])
     # Directories first: 16 copies that make them are in each other's way.
     each = -(-job.data["files"] // 16)
     return job.run(["sh", "-c", "find node1 -type d -print0 | (cd \"$1\" && "
@@ -302,15 +307,17 @@ def mc(job, how):
 
 def curl(job, how):
     """One connection, one file after the other."""
-    del how
     words = ["curl", "-sS", "--fail"]
     if job.sink.context:
         words += ["--cacert", job.env.ca]
+    up, down = list(words), words
     for top, _, names in os.walk(job.data["root"]):
         for name in names:
-            words += ["-T", f"{top}/{name}",
-                      f"{job.sink.url}/{BUCKET}/up/{name}"]
-    return job.run(words)
+            url = f"{job.sink.url}/{BUCKET}/up/{name}"
+            up += ["-T", f"{top}/{name}", url]
+            down += ["-o", "/dev/null", url]
+    result = job.run(up)
+    return job.run(down) if how == "read" else result
 
 
 # Name in BENCH_TOOLS: its function, and the programs that it needs.
@@ -336,7 +343,7 @@ def measure(env, tool, how, data, flags):
         job = Job(env, data, flags)
         result = TOOLS[tool][0](job, how)
         result["sink"] = job.sink.stats()
-        if tool != "nullfs" and result["sink"]["bytes"] < data["bytes"]:
+        if tool != "nullfs" and how != "read" and result["sink"]["bytes"] < data["bytes"]:
             raise Failed(f"only {result['sink']['bytes']} bytes arrived")
         return result
     finally:

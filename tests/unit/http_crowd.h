@@ -29,6 +29,7 @@ static struct crowd {
 	pthread_t peer[4096];
 	int peers;
 	int refuse;	/* atomic: answer 503 */
+	const char *refusal; /* what is answered then; NULL: REFUSAL */
 	int from;	/* from this request on fate[] counts; 0: never */
 	enum fate fate[2];
 	int requests;	/* atomic */
@@ -121,7 +122,8 @@ static inline void *serve_peer(void *arg)
 		int n = __atomic_add_fetch(&crowd.requests, 1,
 					   __ATOMIC_RELAXED);
 		enum fate fate = fate_of(n);
-		const char *a = fate == REFUSE ? REFUSAL : OK_ANSWER;
+		const char *no = crowd.refusal ? crowd.refusal : REFUSAL;
+		const char *a = fate == REFUSE ? no : OK_ANSWER;
 
 		if (fate == STALL)
 			until_closed(fd);

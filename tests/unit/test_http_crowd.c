@@ -120,6 +120,47 @@ static void an_outage_costs_few_requests(void **state)
 	sl_test_cred_free(creds);
 }
 
+/*
+ * Who asks for a day gets five minutes, also when another's success wakes
+ * those whom the budget held back.
+ */
+static void a_day_of_retry_after_is_not_waited_for(void **state)
+{
+	static struct test_call t[2 * CALLS];
+	struct sl_cred_source *creds = sl_test_cred_new("id", "key", NULL);
+	struct sl_http *h = new_client(32, &hand_clock, 0, 0);
+	int64_t began;
+
+	(void)state;
+	assert_non_null(creds);
+	crowd_start();
+	crowd.refusal = "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n"
+			"Retry-After: 86400\r\n\r\n";
+	crowd.refuse = 1;
+	start_calls(h, t, 2 * CALLS, creds);
+	while (seen() < 2 * CALLS)
+		nap(5);
+	/* The second round takes the bucket's hundred; the rest is held. */
+	began = hand_ms;
+	while (seen() < 2 * CALLS + 100) {
+		__atomic_add_fetch(&hand_ms, 10000, __ATOMIC_RELAXED);
+		nap(30);
+	}
+	assert_in_range(hand_ms - began, 290000, 500000);
+	__atomic_store_n(&crowd.refuse, 0, __ATOMIC_RELAXED);
+	while (!all_done(t, 2 * CALLS) && hand_ms - began < 3000000) {
+		__atomic_add_fetch(&hand_ms, 10000, __ATOMIC_RELAXED);
+		nap(30);
+	}
+	assert_true(all_done(t, 2 * CALLS));
+	assert_in_range(hand_ms - began, 290000, 900000);
+	for (int i = 0; i < 2 * CALLS; i++)
+		assert_int_equal(call_wait(&t[i]), 0);
+	sl_http_free(h);
+	crowd_stop();
+	sl_test_cred_free(creds);
+}
+
 static void put_init(struct test_call *t, char *bytes, size_t n)
 {
 	*t = (struct test_call){
@@ -314,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_outage_costs_few_requests),
+		cmocka_unit_test(a_day_of_retry_after_is_not_waited_for),
 		cmocka_unit_test(a_stalled_part_is_sent_twice),
 		cmocka_unit_test(what_may_not_be_sent_twice_is_not),
 		cmocka_unit_test(cancelling_ends_both),

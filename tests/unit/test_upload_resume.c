@@ -210,6 +210,51 @@ static void test_twice(void **state)
 	rig_stop(&r);
 }
 
+/* Cut while its parts are being listed: they are there for the next. */
+static void test_cut_in_listing(void **state)
+{
+	struct rig r = { 0 };
+	struct sl_upload *u;
+	struct counts c;
+
+	(void)state;
+	rig_start(&r);
+	interrupt_at(&r, 10 * MIB, 1);
+	fake_hold(r.f, F_LIST, true);
+	u = again(&r);
+	sl_upload_abandon(u, true);
+	sl_upload_unref(u);
+	while (kept(&r) < 2)
+		usleep(1000);
+	fake_hold(r.f, F_LIST, false);
+	c = copy_again(&r, SIZE, 1);
+	assert_int_equal(c.part, 2);
+	assert_int_equal(c.begin + c.abort, 0);
+	rig_stop(&r);
+}
+
+/* The id of a copy that was cut meanwhile is awaited, or it would stay. */
+static void test_cut_in_begin(void **state)
+{
+	struct rig r = { 0 };
+	struct sl_upload *u;
+	int ret;
+
+	(void)state;
+	rig_start(&r);
+	fake_hold(r.f, F_BEGIN, true);
+	u = make(&r, KEY);
+	write_file(u, 10 * MIB, MIB, 1, &ret);
+	assert_int_equal(ret, 0);
+	sl_upload_abandon(u, true);
+	sl_upload_unref(u);
+	fake_hold(r.f, F_BEGIN, false);
+	while (fake_count(r.f, F_ABORT) < 1)
+		usleep(1000);
+	assert_int_equal(fake_count(r.f, F_PART), 0);
+	rig_stop(&r);
+}
+
 /* Parts of the old copy that were cut early set the borders of the new. */
 static void test_old_borders(void **state)
 {
@@ -280,6 +325,8 @@ int main(void)
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_not_listed),
 		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_cut_in_listing),
+		cmocka_unit_test(test_cut_in_begin),
 		cmocka_unit_test(test_old_borders),
 		cmocka_unit_test(test_too_late),
 	};
