@@ -63,9 +63,9 @@ asked() { grep -c "sstables/$1/\$" "$T/asked" || true; }
 	sl_umount "$m"
 }
 
-# SL_TREE_TABLES=80 makes it 200,000.
-@test "a tree of 50,000 files: a request per page, a directory at a time" {
-	tables=${SL_TREE_TABLES:-20}
+# Of two nodes, 100,000 each.
+@test "a tree of 200,000 files: a request per page, a directory at a time" {
+	tables=${SL_TREE_TABLES:-40}
 	files=$((tables * 2500))
 	store many 2500 "$tables"
 	sl_mount "$m"
