@@ -171,6 +171,7 @@ static void stop_io(struct sl_io *io)
 	/* Fails only for a handle in use, and the thread has ended. */
 	if (io->multi && curl_multi_cleanup(io->multi))
 		SL_BUG("a multi handle was still in use");
+	sl_cork_end(io);
 }
 
 void sl_http_free(struct sl_http *h)

@@ -29,6 +29,26 @@ struct sl_sock {
 	int port; /* local; 0: not known yet */
 };
 
+/* Not every socket that libcurl gives up comes back through on_close(). */
+static void forget(struct sl_io *io, int fd)
+{
+	for (struct sl_sock **at = &io->socks; *at; at = &(*at)->next) {
+		struct sl_sock *s = *at;
+
+		if (s->fd != fd)
+			continue;
+		*at = s->next;
+		free(s);
+		return;
+	}
+}
+
+void sl_cork_end(struct sl_io *io)
+{
+	while (io->socks)
+		forget(io, io->socks->fd);
+}
+
 static curl_socket_t on_open(void *arg, curlsocktype purpose,
 			     struct curl_sockaddr *a)
 {
@@ -38,6 +58,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose,
 
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
+	forget(io, fd);
 	s = purpose == CURLSOCKTYPE_IPCXN ? calloc(1, sizeof(*s)) : NULL;
 	if (s) {
 		s->fd = fd;
@@ -49,17 +70,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose,
 
 static int on_close(void *arg, curl_socket_t fd)
 {
-	struct sl_io *io = arg;
-
-	for (struct sl_sock **at = &io->socks; *at; at = &(*at)->next) {
-		struct sl_sock *s = *at;
-
-		if (s->fd != fd)
-			continue;
-		*at = s->next;
-		free(s);
-		break;
-	}
+	forget(arg, fd);
 	return close(fd);
 }
 

@@ -78,6 +78,8 @@ int64_t sl_attempt_held(const struct sl_attempt *a, int64_t now_ms);
 void sl_attempt_collect(struct sl_attempt *a, CURLcode code);
 /* cork.c: an attempt's sockets; false: out of memory. */
 bool sl_cork_setup(struct sl_attempt *a);
+/* Once the multi handle is gone. */
+void sl_cork_end(struct sl_io *io);
 /* After each turn of libcurl; and when an attempt ends. */
 void sl_cork_turn(struct sl_io *io);
 void sl_cork_pull(struct sl_io *io, struct sl_attempt *a);
