@@ -63,6 +63,7 @@ static int file_new_locked(struct sl_mount *m, struct sl_store *s,
 	sl_commit_init(&f->commit, p.temporary);
 	n->u.f.open = f;
 	sl_version_index_locked(f);
+	f->replaces = sl_outcome_arrived_locked(f);
 	*ret = f;
 	return 0;
 }

@@ -25,6 +25,7 @@ struct sl_file {
 	struct sl_store *store;	/* outlives the file */
 	struct sl_node *node;	/* pinned */
 	struct sl_file *key_next;	/* tree.mu */
+	bool replaces;		/* the path was there when this one began */
 	bool skip;		/* taken, not uploaded */
 	bool looked SL_GUARDED_BY(mu);	/* for the size of the source */
 	bool begun SL_GUARDED_BY(mu);	/* a new version exists */

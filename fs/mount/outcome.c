@@ -140,6 +140,32 @@ void sl_outcome_pending(struct sl_file *f)
 	sl_tree_set_state_locked(t, n, SL_FILE_OPEN);
 }
 
+bool sl_outcome_arrived_locked(struct sl_file *f)
+{
+	struct sl_tree *t = f->m->tree;
+	struct sl_node *n = sl_tree_walk_locked(t, f->key);
+
+	sl_mutex_assume_held(&t->mu);
+	return n && n->kind == SL_NODE_FILE && n->in_bucket &&
+	       n->u.f.state == SL_FILE_COMMITTED;
+}
+
+/*
+ * What a dying tool left under a temporary name says nothing about a path
+ * that another copy has brought meanwhile.
+ */
+static bool overtaken(struct sl_file *f)
+{
+	struct sl_tree *t = f->m->tree;
+
+	SL_LOCK_SCOPE(&t->mu);
+	if (f->replaces || at_key_locked(f) || !sl_outcome_arrived_locked(f))
+		return false;
+	if (f->node->temp)
+		sl_tree_unlink_locked(t, f->node);
+	return true;
+}
+
 /* The path as it was before: the old version, or nothing to be seen. */
 static struct sl_node *mark_locked(struct sl_file *f, enum sl_file_state s,
 				   const char *text)
@@ -174,6 +200,11 @@ void sl_outcome_lost(struct sl_file *f, enum sl_file_state state, int errnum,
 	struct sl_tree *t = f->m->tree;
 	struct sl_node *n;
 
+	if (overtaken(f)) {
+		sl_mount_event(f->m, errnum, f->key, text, detail);
+		sl_leftovers_abort(f->store, f->key);
+		return;
+	}
 	sl_mutex_lock(&t->mu);
 	n = mark_locked(f, state, text);
 	sl_mutex_unlock(&t->mu);

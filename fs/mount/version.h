@@ -61,6 +61,8 @@ void sl_hole_interrupt(struct sl_file *f);
 void sl_outcome_committed(struct sl_file *f, const struct sl_object *o);
 /* Its name is gone while the commit is under way: the path is marked. */
 void sl_outcome_pending(struct sl_file *f);
+/* With tree.mu: the path that f is for is in the bucket. */
+bool sl_outcome_arrived_locked(struct sl_file *f);
 /* Not committed: the path is marked, the old version shows again. */
 void sl_outcome_lost(struct sl_file *f, enum sl_file_state state, int errnum,
 		     const char *text, const struct sl_error *detail);

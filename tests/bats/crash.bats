@@ -133,3 +133,24 @@ P
 	echo launch node1 >"$m/.launch"
 	sl_umount "$m"
 }
+
+@test "a copy that dies late says nothing about a path that arrived meanwhile" {
+	begin
+	mkdir -p "$m/$dir"
+	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/file"
+	# What a dying rsync does: its temporary is open while another one ends.
+	(exec 7>"$m/$dir/.nb-1-big-Index.db.AbCdEf"
+	head -c 1000000 "$BATS_TEST_TMPDIR/file" >&7
+	exec sleep 60) 3>&- &
+	local pid=$!
+	wait_for 20 test -s "$m/$dir/.nb-1-big-Index.db.AbCdEf"
+	cp -p "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Index.db"
+	kill -KILL "$pid"
+	wait "$pid" || true
+	wait_for 20 test ! -e "$m/$dir/.nb-1-big-Index.db.AbCdEf"
+	[ "$(status_of "$m" .local.files.interrupted)" -eq 0 ]
+	[ "$(status_of "$m" .local.files.open)" -eq 0 ]
+	[ "$(status_of "$m" .local.files.committed)" -eq 1 ]
+	[ "$(unfinished_uploads)" -eq 0 ]
+	sl_umount "$m"
+}
