@@ -143,9 +143,10 @@ void sl_outcome_pending(struct sl_file *f)
 bool sl_outcome_arrived_locked(struct sl_file *f)
 {
 	struct sl_tree *t = f->m->tree;
-	struct sl_node *n = sl_tree_walk_locked(t, f->key);
+	struct sl_node *n;
 
 	sl_mutex_assume_held(&t->mu);
+	n = sl_tree_walk_locked(t, f->key);
 	return n && n->kind == SL_NODE_FILE && n->in_bucket &&
 	       n->u.f.state == SL_FILE_COMMITTED;
 }
