@@ -38,6 +38,14 @@ static void thaw_locked(struct sl_http *h, int64_t now_ms)
 	}
 }
 
+/* Of a read only the first byte is waited for with a second one in mind. */
+static int64_t took_ms(const struct sl_attempt *a)
+{
+	int64_t end_ms = a->first_ms ? a->first_ms : sl_real_us() / 1000;
+
+	return end_ms - a->began_ms;
+}
+
 static void good_locked(struct sl_http *h, const struct sl_attempt *a,
 			int64_t now_ms) SL_REQUIRES(h->lock)
 {
@@ -46,8 +54,7 @@ static void good_locked(struct sl_http *h, const struct sl_attempt *a,
 	h->failing = 0;
 	if (a->call->hedge_bytes)
 		sl_hedge_note(&h->hedge, a->call->hedge_bytes,
-			      a->req.body_len > 0,
-			      sl_real_us() / 1000 - a->began_ms);
+			      a->req.body_len > 0, took_ms(a));
 	if (counts(c) && sl_quota_success(&h->quota, now_ms))
 		thaw_locked(h, now_ms);
 }

@@ -109,6 +109,7 @@ void sl_attempt_clear(struct sl_attempt *a)
 	a->headers_end = false;
 	a->all_read = false;
 	a->bytes_up = 0;
+	a->first_ms = 0;
 	a->text[0] = '\0';
 }
 
@@ -259,6 +260,8 @@ static int to_sink(struct sl_attempt *a, const void *p, size_t n, long status)
 	/* Of two attempts the first to bring bytes has the sink. */
 	if (c->claimed && c->claimed != a)
 		return 1;
+	if (!c->claimed)
+		a->first_ms = sl_real_us() / 1000;
 	c->claimed = a;
 	a->resp.status = (int)status;
 	a->call->answer = &a->resp;

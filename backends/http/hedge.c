@@ -7,6 +7,15 @@
  * connection of its own (and to another address of the store, if it has
  * several); what is confirmed first counts and the other is cancelled.
  *
+ * Its likes. An upload takes as long as its bytes do, so it is compared with
+ * those of its size. Where these are too few, as for the short part at the
+ * end of a file, larger ones tell at least what would be too long. A read is
+ * judged only until its first byte, which does not take longer for a long
+ * range than for a short one: all reads are of one kind. (Sorted by size, a
+ * file's first ranges, which grow from one to the next, would often have too
+ * few of theirs to be compared with.) Of the very first reads after a mount
+ * nothing is known; they are given what would be slow for any store.
+ *
  * Only where it does not matter which of the two arrives, and when: a part of
  * an upload (the same number with the same bytes; after Complete the store
  * refuses it) and a ranged GET before its first byte. Never a PUT of a whole
@@ -32,14 +41,15 @@
 #define TOKENS_MAX (4 * TOKEN)
 #define PER_SUCCESS (TOKEN / 64)
 #define MIN_SAMPLES 5
+#define FIRST_BYTE_MS 3000
 #define TIMES_MEDIAN 3
 #define CONNECTIONS_PER_HEDGE 16
 
 static unsigned class_of(uint64_t bytes, bool up)
 {
-	unsigned n = bytes ? 63u - (unsigned)__builtin_clzll(bytes) : 0;
-
-	return 2 * n + up;
+	if (!up)
+		return SL_HEDGE_READS;
+	return bytes ? 63u - (unsigned)__builtin_clzll(bytes) : 0;
 }
 
 void sl_hedge_init(struct sl_hedge *h)
@@ -71,9 +81,8 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int64_t sl_hedge_median(const struct sl_hedge *h, uint64_t bytes, bool up)
+static int64_t median_of(const struct sl_hedge_class *c)
 {
-	const struct sl_hedge_class *c = &h->cls[class_of(bytes, up)];
 	uint32_t sorted[SL_HEDGE_SAMPLES];
 	size_t n = c->count < SL_HEDGE_SAMPLES ? c->count : SL_HEDGE_SAMPLES;
 
@@ -82,6 +91,18 @@ int64_t sl_hedge_median(const struct sl_hedge *h, uint64_t bytes, bool up)
 	memcpy(sorted, c->ms, n * sizeof(sorted[0]));
 	qsort(sorted, n, sizeof(sorted[0]), by_size);
 	return sorted[n / 2];
+}
+
+int64_t sl_hedge_median(const struct sl_hedge *h, uint64_t bytes, bool up)
+{
+	unsigned i = class_of(bytes, up);
+	int64_t ms = median_of(&h->cls[i]);
+
+	if (!up)
+		return ms < 0 ? FIRST_BYTE_MS : ms;
+	while (ms < 0 && ++i < SL_HEDGE_READS)
+		ms = median_of(&h->cls[i]);
+	return ms;
 }
 
 bool sl_hedge_due(const struct sl_hedge *h, const struct sl_hedge_in *in)

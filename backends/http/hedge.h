@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 #define SL_HEDGE_SAMPLES 16
-#define SL_HEDGE_CLASSES 128 /* size by powers of two, up and down */
+#define SL_HEDGE_READS 64 /* all reads; below, uploads by powers of two */
+#define SL_HEDGE_CLASSES (SL_HEDGE_READS + 1)
 
-/* The newest durations of requests of like size, in ms. */
+/* The newest durations of requests of a kind, in ms. */
 struct sl_hedge_class {
 	uint32_t ms[SL_HEDGE_SAMPLES];
 	uint32_t count; /* ever */
@@ -35,9 +36,9 @@ struct sl_hedge_in {
 };
 
 void sl_hedge_init(struct sl_hedge *h);
-/* A request of that size succeeded at its first try. */
+/* An attempt that succeeded took so long; a read, until its first byte. */
 void sl_hedge_note(struct sl_hedge *h, uint64_t bytes, bool up, int64_t ms);
-/* The median of its class; -1: too few to tell. */
+/* What is usual for its likes; -1: too few to tell. */
 int64_t sl_hedge_median(const struct sl_hedge *h, uint64_t bytes, bool up);
 /* Should there be a second one now? */
 bool sl_hedge_due(const struct sl_hedge *h, const struct sl_hedge_in *in);

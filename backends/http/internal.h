@@ -58,6 +58,7 @@ struct sl_attempt {
 	int port;
 	uint64_t bytes_up;
 	int64_t began_ms;	   /* by the machine's clock, as below */
+	int64_t first_ms;	   /* its sink's first byte came; 0: none */
 	struct sl_pace *pace;	   /* the client's */
 	struct sl_pace_slot slot;
 	bool held;		   /* paused since held_since_ms */

@@ -69,7 +69,7 @@ P
 @test "TERM while somebody waits for a status" {
 	(echo MigrationDone >"$m/.wait") 2>/dev/null 3>&- &
 	waiter=$!
-	sleep 0.5
+	wait_for 20 sl_waits "$waiter"
 	ends_by_term
 	wait "$waiter" && return 1
 	true
@@ -94,7 +94,9 @@ os.pwrite(fd, b'x', 100)" "$dir/nb-1-big-Index.db"
 	bash -c "sleep 0.5 & echo MigrationDone >'$m/.wait'" \
 		>"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	waiter=$!
-	sleep 1.5
+	wait_for 20 sl_waits "$waiter"
+	# The job in the background ends meanwhile.
+	sleep 1
 	ends_by_term
 	wait "$waiter" && return 1
 	true

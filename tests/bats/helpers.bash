@@ -146,6 +146,9 @@ sl_gone() {
 	[[ $state == Z* ]]
 }
 
+# sl_waits PID: has it begun to wait for a status? Its own echo writes there.
+sl_waits() { [[ $(readlink "/proc/$1/fd/1") == */.wait ]]; }
+
 # run_ctl STATUS ARGUMENTS...: sideloadctl must end with just that status.
 run_ctl() {
 	local expected=$1

@@ -45,12 +45,12 @@ remount() {
 	echo x >"$m/$dir/nb-1-big-Index.db"
 	# What is known of the mount's root grows old after a second.
 	sleep 1.2
-	sim_faults 'match=s3.list do=stall:12'
+	sim_faults 'match=s3.list do=stall:60'
 	env --default-signal=INT ls "$m" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	lister=$!
 	sleep 0.5
 	kill -INT "$lister"
-	wait_for 5 sl_gone "$lister"
+	wait_for 20 sl_gone "$lister"
 	sim_faults ''
 	[ -e "$m/$dir/nb-1-big-Index.db" ]
 	sl_umount "$m"

@@ -22,6 +22,13 @@ sim_faults() {
 	curl -sf --data-binary "$1" "$control/faults" >/dev/null
 }
 
+# A fault has met a request.
+hit() {
+	local control
+	control=$(sed -n 's/^control=//p' "$BATS_TEST_TMPDIR/sim.ready")
+	[ "$(curl -sf "$control/faults" | jq '[.. | .hits? // empty] | add')" -ge 1 ]
+}
+
 # count_is STATE N: so many files in .status.
 count_is() { [ "$(status_of "$m" ".local.files.$1")" -eq "$2" ]; }
 
@@ -29,7 +36,7 @@ new_migration() {
 	echo "launch anyway" >"$m/.launch"
 	echo MigrationFailed >"$m/.wait"
 	echo new >"$m/.init"
-	timeout 10 sh -c "echo ReceivingFiles >'$m/.wait'"
+	timeout 60 sh -c "echo ReceivingFiles >'$m/.wait'"
 	mkdir -p "$m/$dir"
 	echo y >"$m/$dir/nb-1-big-Index.db"
 	[ -e "$(sl_bucket "$m")/$dir/nb-1-big-Index.db" ]
@@ -66,10 +73,15 @@ new_migration() {
 	requires curl rsync
 	local src=$BATS_TEST_TMPDIR/src pid
 	echo TOC >"$m/$dir/nb-1-big-TOC.txt"
-	sim_faults 'match=s3.put do=stall:6'
+	sim_faults 'match=s3.put do=stall:8'
 	mkdir -p "$src"
 	head -c 10000 /dev/urandom >"$src/nb-1-big-Data.db"
-	timeout -s INT 2 rsync -a "$src/" "$m/$dir/" || true
+	# As a terminal does it: to all of rsync's processes.
+	env --default-signal=INT setsid rsync -a "$src/" "$m/$dir/" 3>&- &
+	pid=$!
+	wait_for 20 hit
+	kill -INT -- "-$pid"
+	wait "$pid" || true
 	count_is open 1
 	run sh -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
@@ -87,7 +99,7 @@ new_migration() {
 	sim_faults 'match=s3.put do=stall:4'
 	cp "$src" "$m/$dir/" 2>/dev/null 3>&- &
 	pid=$!
-	sleep 1
+	wait_for 20 hit
 	timeout -s INT 1 cp "$src" "$m/$dir/" || true
 	wait "$pid" || true
 	sim_faults ''

@@ -47,7 +47,7 @@ nothing_short() {
 	bucket=$(sl_bucket "$m")
 	[ -z "$bucket" ] || [ ! -e "$bucket/$tag/nb-1-big-Index.db" ] || return 1
 	# The kernel may remember the name of a rename for a second.
-	wait_for 5 test ! -e "$m/$tag/nb-1-big-Index.db" || return 1
+	wait_for 20 test ! -e "$m/$tag/nb-1-big-Index.db" || return 1
 	run bash -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
 }

@@ -39,7 +39,8 @@ begin() { # OPTIONS
 	echo "$((SECONDS - began)) s, $(requests s3.part) parts after $usual"
 	# The limit for silence alone would be 30 s.
 	[ $((SECONDS - began)) -lt 25 ]
-	[ "$(requests s3.part)" -eq $((2 * usual + 1)) ]
+	# On a busy machine others than the stalled one may be slow too.
+	[ "$(requests s3.part)" -le $((2 * usual + 4)) ]
 	hit
 	cmp "$src" "$(sl_bucket "$m")/$data/stalled"
 	sl_umount "$m"
@@ -48,12 +49,29 @@ begin() { # OPTIONS
 @test "a read that stalls before its first byte is asked for again" {
 	begin "memory=256"
 	head -c $((32 << 20)) /dev/urandom >"$src"
+	for name in usual first third; do
+		cp "$src" "$m/$data/$name"
+	done
+	cmp "$src" "$m/$data/usual"
+	# Ranges of two sizes; the first has hardly any of its own.
+	for at in first:0 third:2; do
+		faults "match=s3.get after=${at#*:} count=1 do=stall:90"
+		began=$SECONDS
+		cmp "$src" "$m/$data/${at%:*}"
+		hit
+		echo "${at%:*}: $((SECONDS - began)) s"
+		[ $((SECONDS - began)) -lt 25 ]
+	done
+	sl_umount "$m"
+}
+
+@test "of the first read after a mount nothing is known, but not for long" {
+	begin "memory=64"
+	head -c 100000 /dev/urandom >"$src"
 	cp "$src" "$m/$data/a"
-	cp "$src" "$m/$data/b"
-	cmp "$src" "$m/$data/a"
-	faults "match=s3.get after=2 count=1 do=stall:90"
+	faults "match=s3.get count=1 do=stall:90"
 	began=$SECONDS
-	cmp "$src" "$m/$data/b"
+	cmp "$src" "$m/$data/a"
 	hit
 	echo "$((SECONDS - began)) s"
 	[ $((SECONDS - began)) -lt 25 ]

@@ -18,6 +18,7 @@ enum fate {
 	STALL,	/* is never answered */
 	LATE,	/* is answered after nearly a second */
 	HALF,	/* the same, but for the last byte, which comes later still */
+	TAIL,	/* at once, but for the last byte */
 	CUT,	/* the connection ends */
 	REFUSE, /* 503 */
 };
@@ -32,6 +33,7 @@ static struct crowd {
 	const char *refusal; /* what is answered then; NULL: REFUSAL */
 	int from;	/* from this request on fate[] counts; 0: never */
 	enum fate fate[2];
+	enum fate usual; /* what all others meet */
 	int requests;	/* atomic */
 	uint64_t bytes; /* atomic: of bodies */
 	int stop;	/* atomic */
@@ -96,14 +98,16 @@ static inline enum fate fate_of(int n)
 	if (__atomic_load_n(&crowd.refuse, __ATOMIC_RELAXED))
 		return REFUSE;
 	if (!crowd.from || n < crowd.from || n > crowd.from + 1)
-		return OK;
+		return crowd.usual;
 	return crowd.fate[n - crowd.from];
 }
 
 static inline bool answer(int fd, const char *a, enum fate fate)
 {
-	size_t n = strlen(a), first = fate == HALF ? n - 1 : n;
+	size_t n = strlen(a), first = n;
 
+	if (fate == HALF || fate == TAIL)
+		first--;
 	if (send(fd, a, first, MSG_NOSIGNAL) < 0)
 		return false;
 	if (first == n)

@@ -313,6 +313,39 @@ static void any_two_fates(void **state)
 	}
 }
 
+/*
+ * Of a read only the first byte is compared: as a whole these take 0.7 s, and
+ * three times that is when the silent one is given up.
+ */
+static void a_read_is_slow_until_its_first_byte(void **state)
+{
+	static char bytes[1 << 18];
+	static struct test_call t[6];
+	struct sl_http *h = new_client(8, NULL, 2, 300);
+	struct sl_http_stats st;
+
+	(void)state;
+	crowd_start();
+	crowd.usual = TAIL;
+	crowd.from = 6;
+	crowd.fate[0] = STALL;
+	for (int i = 0; i < 6; i++) {
+		put_init(&t[i], bytes, sizeof(bytes));
+		t[i].method = "GET";
+		t[i].body_count = 0;
+		t[i].call.ops = &get_ops;
+		for (int k = 0; i == 5 && k < 5; k++)
+			assert_int_equal(call_wait(&t[k]), 0);
+		sl_http_start(h, &t[i].call);
+	}
+	assert_int_equal(call_wait(&t[5]), 0);
+	sl_http_get_stats(h, &st);
+	assert_int_equal(st.hedges, 1);
+	assert_int_equal(seen(), 7);
+	sl_http_free(h);
+	crowd_stop();
+}
+
 static uint64_t arrived(void)
 {
 	return __atomic_load_n(&crowd.bytes, __ATOMIC_RELAXED);
@@ -360,6 +393,7 @@ int main(void)
 		cmocka_unit_test(what_may_not_be_sent_twice_is_not),
 		cmocka_unit_test(cancelling_ends_both),
 		cmocka_unit_test(any_two_fates),
+		cmocka_unit_test(a_read_is_slow_until_its_first_byte),
 		cmocka_unit_test(a_new_rate_counts_at_once),
 	};
 

@@ -197,9 +197,13 @@ static void hedging_has_its_conditions(void **state)
 		{ { 8 << 20, true, 60000, -1, 32, true, false }, false },
 		{ { 8 << 20, true, 60000, 3000, 32, false, false }, false },
 		{ { 8 << 20, true, 60000, 3000, 32, true, true }, false },
-		/* nothing is known of reads, nor of small ones */
-		{ { 8 << 20, false, 60000, 3000, 32, true, false }, false },
-		{ { 1 << 20, true, 60000, 3000, 32, true, false }, false },
+		/* what is known of larger ones is enough, not of smaller */
+		{ { 1 << 20, true, 6001, 3000, 32, true, false }, true },
+		{ { 1 << 20, true, 6000, 3000, 32, true, false }, false },
+		{ { 16 << 20, true, 60000, 3000, 32, true, false }, false },
+		/* nothing is known of reads */
+		{ { 8 << 20, false, 9001, 3000, 32, true, false }, true },
+		{ { 8 << 20, false, 9000, 3000, 32, true, false }, false },
 	};
 	struct sl_hedge h;
 
@@ -213,6 +217,26 @@ static void hedging_has_its_conditions(void **state)
 	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++)
 		if (sl_hedge_due(&h, &rows[i].in) != rows[i].due)
 			fail_msg("row %zu", i);
+}
+
+/* A file's ranges grow; five of them tell what its next one may take. */
+static void all_reads_are_of_one_kind(void **state)
+{
+	struct sl_hedge_in in = { 4 << 20, false, 3600, 3000, 32, true, false };
+	struct sl_hedge h;
+
+	(void)state;
+	sl_hedge_init(&h);
+	for (int i = 0; i < 8; i++)
+		sl_hedge_note(&h, 1 << 20, true, 100);
+	assert_false(sl_hedge_due(&h, &in));
+	for (int i = 0; i < 5; i++)
+		sl_hedge_note(&h, (uint64_t)100000 << i, false, 1200);
+	assert_false(sl_hedge_due(&h, &in));
+	in.elapsed_ms++;
+	assert_true(sl_hedge_due(&h, &in));
+	in.bytes = 1;
+	assert_true(sl_hedge_due(&h, &in));
 }
 
 static void hedges_are_few(void **state)
@@ -301,6 +325,7 @@ int main(void)
 		cmocka_unit_test(idleness_saves_no_burst),
 		cmocka_unit_test(a_new_rate_voids_old_promises),
 		cmocka_unit_test(hedging_has_its_conditions),
+		cmocka_unit_test(all_reads_are_of_one_kind),
 		cmocka_unit_test(hedges_are_few),
 		cmocka_unit_test(what_settles),
 		cmocka_unit_test(slow_is_slow),
