@@ -5,6 +5,9 @@
  * order). S3 differs from other AWS services in that the path is encoded
  * once and never normalised. Everything here is pure but for the key cache,
  * which saves four of five HMACs: the key changes with day, region, secret.
+ * OpenSSL 3 looks an algorithm up by its name at each use, which takes longer
+ * than to hash a request; so the digest is fetched once, and HMAC (RFC 2104)
+ * is made of it, since OpenSSL's would look it up again.
  * See docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html.
  */
 #include "backends/s3/sigv4.h"
@@ -12,11 +15,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
 #define SHA_LEN 32
+#define SHA_BLOCK 64
 #define MAX_HEADERS 32
 #define MAX_TEXT (64 * 1024)
 
@@ -37,9 +41,23 @@ void sl_sigv4_hex(char *dst, const unsigned char *p, size_t n)
 	*dst = '\0';
 }
 
+static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
+static EVP_MD *fetched; /* lives as long as the process */
+
+static void fetch(void)
+{
+	fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static const EVP_MD *sha(void)
+{
+	return pthread_once(&fetch_once, fetch) || !fetched ? EVP_sha256() :
+							      fetched;
+}
+
 static int sha256(unsigned char *dst, const void *p, size_t n)
 {
-	return EVP_Digest(p, n, dst, NULL, EVP_sha256(), NULL) ? 0 : -EIO;
+	return EVP_Digest(p, n, dst, NULL, sha(), NULL) ? 0 : -EIO;
 }
 
 int sl_sigv4_sha256(char *dst, const void *p, size_t n)
@@ -52,29 +70,64 @@ int sl_sigv4_sha256(char *dst, const void *p, size_t n)
 	return err;
 }
 
+static bool is_plain(unsigned char c, bool keep_slash)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	       c == '~' || (keep_slash && c == '/');
+}
+
 int sl_sigv4_escape(struct sl_buf *b, const char *s, bool keep_slash)
 {
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-		bool plain = c < 0x80 && (isalnum(c) || strchr("-._~", c));
+	while (*s) {
+		size_t n = 0;
 
-		if (plain || (keep_slash && c == '/'))
-			sl_buf_append(b, s, 1);
-		else
-			sl_buf_printf(b, "%%%02X", c);
+		while (is_plain((unsigned char)s[n], keep_slash))
+			n++;
+		sl_buf_append(b, s, n);
+		s += n;
+		if (*s)
+			sl_buf_printf(b, "%%%02X", (unsigned char)*s++);
 	}
 	return sl_buf_error(b);
+}
+
+/* The hash of a block of the key, each byte changed by 'pad', and text. */
+static int keyed(unsigned char *dst, const unsigned char *key,
+		 unsigned char pad, const void *text, size_t n)
+{
+	unsigned char block[SHA_BLOCK];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok;
+
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = key[i] ^ pad;
+	ok = ctx && EVP_DigestInit_ex(ctx, sha(), NULL) &&
+	     EVP_DigestUpdate(ctx, block, sizeof(block)) &&
+	     EVP_DigestUpdate(ctx, text, n) &&
+	     EVP_DigestFinal_ex(ctx, dst, NULL);
+	EVP_MD_CTX_free(ctx); /* wipes */
+	explicit_bzero(block, sizeof(block));
+	return ok ? 0 : -EIO;
 }
 
 static int hmac(unsigned char *dst, const unsigned char *key, size_t key_len,
 		const char *text)
 {
-	unsigned int n = SHA_LEN;
+	unsigned char block[SHA_BLOCK] = { 0 }, inner[SHA_LEN];
+	int err = 0;
 
-	if (!HMAC(EVP_sha256(), key, (int)key_len,
-		  (const unsigned char *)text, strlen(text), dst, &n))
-		return -EIO;
-	return 0;
+	if (key_len > sizeof(block))
+		err = sha256(block, key, key_len);
+	else
+		memcpy(block, key, key_len);
+	if (!err)
+		err = keyed(inner, block, 0x36, text, strlen(text));
+	if (!err)
+		err = keyed(dst, block, 0x5c, inner, sizeof(inner));
+	explicit_bzero(block, sizeof(block));
+	explicit_bzero(inner, sizeof(inner));
+	return err;
 }
 
 static int derive(struct sl_sigv4_key *k, const struct sl_sigv4 *s)
@@ -169,21 +222,33 @@ static int parse_headers(const char *text, struct header *h, size_t *ret_n)
 	return 0;
 }
 
+/* Up to the next blank, or the blanks up to what follows. */
+static size_t run(const struct header *h, size_t from, bool blank)
+{
+	size_t n = 0;
+
+	while (from + n < h->len &&
+	       (h->value[from + n] == ' ' || h->value[from + n] == '\t') ==
+		       blank)
+		n++;
+	return n;
+}
+
 /* Trimmed, inner runs of spaces as one. */
 static void put_value(struct sl_buf *b, const struct header *h)
 {
-	bool gap = false, any = false;
+	size_t at = run(h, 0, true);
+	bool any = false;
 
-	for (size_t i = 0; i < h->len; i++) {
-		if (h->value[i] == ' ' || h->value[i] == '\t') {
-			gap = any;
-			continue;
-		}
-		if (gap)
+	while (at < h->len) {
+		size_t n = run(h, at, false);
+
+		if (any)
 			sl_buf_puts(b, " ");
-		gap = false;
 		any = true;
-		sl_buf_append(b, h->value + i, 1);
+		sl_buf_append(b, h->value + at, n);
+		at += n;
+		at += run(h, at, true);
 	}
 }
 

@@ -188,6 +188,12 @@ void sl_version_size_locked(struct sl_file *f, uint64_t size)
 	f->node->timed = false;
 }
 
+uint64_t sl_version_size(struct sl_file *f)
+{
+	SL_LOCK_SCOPE(&f->mu);
+	return f->size;
+}
+
 /* An earlier copy may have left parts: they need not be sent again. */
 static void resume_locked(struct sl_file *f)
 {
@@ -228,7 +234,7 @@ static int look_at_size_locked(struct sl_handle *h, pid_t pid, uint64_t end)
 		return 0;
 	f->looked = true;
 	sl_caller_look(pid, h->pid == pid ? h->tgid : 0,
-		       sl_last_segment(f->key), &c);
+		       sl_last_segment(f->key), 0, &c);
 	r = c.source_same_name ?
 		    sl_upload_expect(f->up, c.source_size, &e) : 0;
 	return r ? sl_version_fail_locked(f, -r, e.text) : 0;

@@ -139,6 +139,7 @@ static void *worker_main(void *arg)
 	self = w;
 	while (r > 0 && !fuse_session_exited(w->se))
 		r = serve_one(w);
+	sl_caller_forget();
 	w->err = r < 0 ? r : 0;
 	__atomic_store_n(&w->gone, true, __ATOMIC_RELEASE);
 	if (sem_post(w->ended))

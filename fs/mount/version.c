@@ -319,7 +319,8 @@ int sl_file_flush(struct sl_handle *h, pid_t pid, struct sl_wait *w)
 		return 0;
 	}
 	sl_caller_look(pid, h->pid == pid ? h->tgid : 0,
-		       sl_last_segment(f->key), &ev.caller);
+		       sl_last_segment(f->key), sl_version_size(f),
+		       &ev.caller);
 	r = flush_event(f, &ev, &d);
 	return r ? r : perform(f, d, w);
 }
@@ -330,7 +331,7 @@ void sl_version_release(struct sl_file *f, pid_t pid)
 	enum sl_commit_decision d = SL_DO_NOTHING;
 
 	if (pid)
-		sl_caller_look(pid, 0, sl_last_segment(f->key), &ev.caller);
+		sl_caller_look(pid, 0, sl_last_segment(f->key), 0, &ev.caller);
 	sl_mutex_lock(&f->mu);
 	if (f->writers)
 		f->writers--;

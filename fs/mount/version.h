@@ -18,6 +18,8 @@ int sl_version_reopen_locked(struct sl_file *f);
 /* Makes sure that there is an upload to write to. */
 int sl_version_upload_locked(struct sl_file *f);
 void sl_version_size_locked(struct sl_file *f, uint64_t size);
+/* How many bytes were taken. */
+uint64_t sl_version_size(struct sl_file *f);
 /* Fails the version for good; returns -errnum. */
 int sl_version_fail_locked(struct sl_file *f, int errnum, const char *text);
 /* A writer went. */

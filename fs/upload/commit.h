@@ -27,6 +27,7 @@ struct sl_caller {
 	uint64_t source_size;
 	uint64_t source_pos;
 	bool source_same_name; /* its last path segment equals the target's */
+	uint64_t written; /* position and name are known if it is longer */
 	pid_t pid;	   /* the thread; 0: unknown */
 	/* Its blocked and ignored signals: bit 0 is signal 1. */
 	uint32_t blocked, ignored;
@@ -107,13 +108,17 @@ const char *sl_commit_state_name(enum sl_commit_state s);
  * Looks at process 'pid' (a thread id, as FUSE gives it) through /proc
  * without ever asking a network or FUSE filesystem (statx with
  * AT_STATX_DONT_SYNC). tgid: its thread group if that is known, else 0. name:
- * last segment of the target. Never fails: what cannot be seen stays unknown.
+ * last segment of the target. written: how large the target is; position and
+ * name of a source that is no longer are not asked for. Never fails: what
+ * cannot be seen stays unknown.
  */
 void sl_caller_look(pid_t pid, pid_t tgid, const char *name,
-		    struct sl_caller *ret);
+		    uint64_t written, struct sl_caller *ret);
 /* Only who it is: tgid, pid, signals. */
 void sl_caller_who(pid_t pid, struct sl_caller *ret);
 /* The thread group of a thread id; 0 when it cannot be told. */
 pid_t sl_caller_tgid(pid_t pid);
+/* Closes what the calling thread keeps open of a process. */
+void sl_caller_forget(void);
 
 #endif

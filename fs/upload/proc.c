@@ -5,6 +5,14 @@
  * hang: descriptors are read as links, and asked for their type and size only
  * with AT_STATX_DONT_SYNC, so that no network or FUSE filesystem is asked
  * (ours least of all: this runs in its own FLUSH).
+ *
+ * It is made for each small file, and walking /proc is most of its price. So a
+ * thread keeps the directory of the process that it saw last, its stat and
+ * its descriptors open, and reads them again each time. They belong to that
+ * process alone: once it is gone they give errors, whoever has its number by
+ * then, and all is opened anew. Whether a descriptor reads or writes shows in
+ * the mode of its link (lsof has it from there); its position is asked for
+ * only where the decision hangs on it.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -28,7 +36,81 @@ struct look {
 	const char *name;
 	struct sl_caller *ret;
 	int sources;
+	long source; /* its descriptor */
 };
+
+/* The process that this thread saw last. */
+static _Thread_local struct {
+	pid_t pid; /* 0: none */
+	int dir, stat;
+	int fds; /* -1: not needed so far */
+} last;
+
+void sl_caller_forget(void)
+{
+	int fds[] = { last.dir, last.stat, last.fds };
+
+	for (size_t i = 0; last.pid && i < SL_ARRAY_LEN(fds); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]); /* read only: nothing to lose */
+	}
+	last.pid = 0;
+}
+
+static int open_process(pid_t pid)
+{
+	char path[32];
+
+	sl_caller_forget();
+	/* Cannot be cut: a number and six letters. */
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	last.dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (last.dir < 0)
+		return -errno;
+	last.pid = pid;
+	last.fds = -1;
+	last.stat = openat(last.dir, "stat", O_RDONLY | O_CLOEXEC);
+	if (last.stat < 0)
+		last.stat = -errno;
+	return 0;
+}
+
+static ssize_t read_stat(char *buf, size_t size)
+{
+	ssize_t n;
+
+	if (last.stat < 0)
+		return last.stat;
+	n = pread(last.stat, buf, size - 1, 0);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}
+
+static bool is_gone(ssize_t err)
+{
+	return err == -ENOENT || err == -ESRCH;
+}
+
+/*
+ * The process and its stat. Those of an earlier one of this number fail, and
+ * then it is asked for once more. < 0: there is no such process to be seen.
+ */
+static int meet(pid_t pid, char *stat, size_t size, ssize_t *n)
+{
+	int r;
+
+	if (last.pid == pid) {
+		*n = read_stat(stat, size);
+		if (*n > 0)
+			return 0;
+	}
+	r = open_process(pid);
+	if (!r)
+		*n = read_stat(stat, size);
+	return r;
+}
 
 /* At most size - 1 bytes, NUL-ended; -errno. */
 static ssize_t read_small(int dir, const char *path, char *buf, size_t size)
@@ -66,7 +148,7 @@ static bool is_leader(pid_t pid)
 	return !syscall(SYS_tgkill, pid, pid, 0) || errno == EPERM;
 }
 
-static void look_at_group(int dir, pid_t pid, struct sl_caller *ret)
+static void look_at_group(pid_t pid, struct sl_caller *ret)
 {
 	char buf[2048];
 	long long tgid;
@@ -76,9 +158,9 @@ static void look_at_group(int dir, pid_t pid, struct sl_caller *ret)
 		ret->tgid = pid;
 		return;
 	}
-	n = read_small(dir, "status", buf, sizeof(buf));
+	n = read_small(last.dir, "status", buf, sizeof(buf));
 	if (n < 0) {
-		ret->gone = n == -ENOENT || n == -ESRCH;
+		ret->gone |= is_gone(n);
 		return;
 	}
 	tgid = field_after(buf, "Tgid:", 10);
@@ -87,11 +169,11 @@ static void look_at_group(int dir, pid_t pid, struct sl_caller *ret)
 }
 
 /* May we see what only those see who could trace the process? */
-static bool is_ours(int dir)
+static bool is_ours(void)
 {
 	struct stat st;
 
-	return !geteuid() || (!fstat(dir, &st) && st.st_uid == geteuid());
+	return !geteuid() || (!fstat(last.dir, &st) && st.st_uid == geteuid());
 }
 
 /* "PID (NAME) ...": 'end' is the last parenthesis. */
@@ -117,35 +199,28 @@ static const char *field(const char *p, int at, int n)
  * proc(5): the exit code, field 52 of stat, reads 0 for those who may not
  * trace the process. It is set before descriptors are closed (do_exit()).
  */
-static bool exits_well(const char *flags_field, int dir)
+static bool exits_well(const char *flags_field)
 {
 	const char *p = field(flags_field, 9, 52);
 
-	return is_ours(dir) && p && strtol(p, NULL, 10) == 0;
+	return is_ours() && p && strtol(p, NULL, 10) == 0;
 }
 
-static void look_at_flags(int dir, struct sl_caller *ret)
+static void read_flags(const char *stat, struct sl_caller *ret)
 {
-	char buf[1024];
-	const char *p;
-	unsigned long flags;
-	ssize_t n = read_small(dir, "stat", buf, sizeof(buf));
-
-	if (n < 0) {
-		ret->gone |= n == -ENOENT || n == -ESRCH;
-		return;
-	}
 	/* The name in parentheses may hold anything, also ')'. */
-	p = strrchr(buf, ')');
+	const char *p = strrchr(stat, ')');
+	unsigned long flags;
+
 	if (p)
-		copy_comm(buf, p, ret);
+		copy_comm(stat, p, ret);
 	p = field(p, 2, 9);
 	if (!p)
 		return;
 	flags = strtoul(p, NULL, 10);
 	ret->killed = flags & PF_SIGNALED_FLAG;
 	ret->exiting = flags & PF_EXITING_FLAG;
-	ret->exit_ok = ret->exiting && !ret->killed && exits_well(p, dir);
+	ret->exit_ok = ret->exiting && !ret->killed && exits_well(p);
 	/* Fields 32 and 33: blocked and ignored, the low 31, decimal. */
 	p = field(p, 9, 32);
 	ret->blocked = p ? (uint32_t)strtoul(p, NULL, 10) : 0;
@@ -160,126 +235,141 @@ static bool same_name(const char *path, const char *name)
 	return name && slash && !strcmp(slash + 1, name);
 }
 
-static void look_at_source(struct look *l, const struct statx *st,
-			   const char *link, const char *info)
+static bool has_name(int fds, const char *fd, const char *name)
 {
-	long long pos = field_after(info, "pos:", 10);
+	char link[4096];
+	ssize_t n = readlinkat(fds, fd, link, sizeof(link) - 1);
 
-	l->sources++;
-	l->ret->source_size = st->stx_size;
-	l->ret->source_pos = pos > 0 ? (uint64_t)pos : 0;
-	l->ret->source_same_name = same_name(link, l->name);
+	if (n <= 0)
+		return false;
+	link[n] = '\0';
+	return same_name(link, name);
 }
 
 /* Most descriptors are no files: the cheapest question comes first. */
-static void look_at_fd(struct look *l, int dir, int fds, const char *fd)
+static void look_at_fd(struct look *l, const char *fd)
 {
-	char link[4096], path[64], info[1024];
 	struct statx st;
-	long long flags;
-	ssize_t n;
+	struct stat link;
 
-	if (statx(fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st) ||
-	    !S_ISREG(st.stx_mode))
+	if (statx(last.fds, fd, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE,
+		  &st) || !S_ISREG(st.stx_mode) ||
+	    fstatat(last.fds, fd, &link, AT_SYMLINK_NOFOLLOW))
 		return;
-	if (snprintf(path, sizeof(path), "fdinfo/%s", fd) >=
-		    (int)sizeof(path) ||
-	    read_small(dir, path, info, sizeof(info)) < 0)
-		return;
-	flags = field_after(info, "flags:", 8);
-	n = readlinkat(fds, fd, link, sizeof(link) - 1);
-	if (flags < 0 || (flags & O_PATH) || n <= 0)
-		return;
-	link[n] = '\0';
-	if ((flags & O_ACCMODE) != O_RDONLY)
-		l->ret->still_open |= same_name(link, l->name);
-	else
-		look_at_source(l, &st, link, info);
+	if (link.st_mode & S_IWUSR) {
+		l->ret->still_open |= has_name(last.fds, fd, l->name);
+	} else if (link.st_mode & S_IRUSR) { /* else O_PATH */
+		l->sources++;
+		l->ret->source_size = st.stx_size;
+		l->source = strtol(fd, NULL, 10);
+	}
 }
 
-static void look_at_files(int dir, struct look *l)
+/* The one file that it reads is longer than what it wrote. */
+static void look_at_source(struct look *l)
 {
-	int fds = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fds < 0 ? NULL : fdopendir(fds);
-	const struct dirent *de;
+	char path[32], info[1024];
+	long long pos;
+
+	/* A number fits, here and below. */
+	(void)snprintf(path, sizeof(path), "fdinfo/%ld", l->source);
+	if (read_small(last.dir, path, info, sizeof(info)) < 0) {
+		l->ret->source_size = 0; /* closed meanwhile */
+		return;
+	}
+	pos = field_after(info, "pos:", 10);
+	l->ret->source_pos = pos > 0 ? (uint64_t)pos : 0;
+	(void)snprintf(path, sizeof(path), "fd/%ld", l->source);
+	l->ret->source_same_name = has_name(last.dir, path, l->name);
+}
+
+static int look_at_some(struct look *l, const char *buf, ssize_t n)
+{
 	int seen = 0;
 
-	if (!d) {
-		if (fds >= 0)
-			close(fds); /* read only: nothing to lose */
-		return;
-	}
-	while ((de = readdir(d)) && seen++ < MOST_FDS) {
+	for (ssize_t at = 0; at < n; seen++) {
+		const struct dirent64 *de = (const void *)(buf + at);
+
 		if (de->d_name[0] != '.')
-			look_at_fd(l, dir, fds, de->d_name);
+			look_at_fd(l, de->d_name);
+		at += de->d_reclen;
 	}
-	closedir(d); /* read only: nothing to lose */
-	if (l->sources == 1)
-		return;
+	return seen;
+}
+
+static bool rewind_files(void)
+{
+	if (last.fds >= 0)
+		return !lseek(last.fds, 0, SEEK_SET);
+	last.fds = openat(last.dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return last.fds >= 0;
+}
+
+/*
+ * /proc fills the memory while there is room for one more: what leaves room
+ * for a long name is the end, and a call is saved.
+ */
+static void look_at_files(struct look *l)
+{
+	_Alignas(struct dirent64) char buf[8192];
+	ssize_t n = rewind_files() ? (ssize_t)sizeof(buf) : 0;
+
+	for (int seen = 0; n > (ssize_t)(sizeof(buf) - sizeof(struct dirent64))
+	     && seen < MOST_FDS; seen += look_at_some(l, buf, n))
+		n = getdents64(last.fds, buf, sizeof(buf));
 	/* None, or more than one: which is the source is not known. */
-	l->ret->source_size = 0;
-	l->ret->source_pos = 0;
-	l->ret->source_same_name = false;
+	if (l->sources != 1)
+		l->ret->source_size = 0;
+	else if (l->ret->source_size > l->ret->written)
+		look_at_source(l);
 }
 
-static int open_process(pid_t pid)
+/* False: there is nothing to be seen. */
+static bool look_at_process(pid_t pid, pid_t tgid, struct sl_caller *ret)
 {
-	char path[32];
-	int fd;
-
-	/* Cannot be cut: a number and six letters. */
-	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-void sl_caller_look(pid_t pid, pid_t tgid, const char *name,
-		    struct sl_caller *ret)
-{
-	struct look l = { .name = name, .ret = ret };
-	SL_CLEANUP(fd) int dir = -1;
+	char stat[1024];
+	ssize_t n = 0;
+	int r;
 
 	*ret = (struct sl_caller){ 0 };
 	if (pid <= 0)
-		return;
-	dir = open_process(pid);
-	if (dir < 0) {
-		ret->gone = dir == -ENOENT;
-		return;
-	}
+		return false;
+	r = meet(pid, stat, sizeof(stat), &n);
+	ret->gone = r == -ENOENT;
+	if (r)
+		return false;
 	ret->pid = pid;
 	ret->tgid = tgid;
 	if (!tgid)
-		look_at_group(dir, pid, ret);
-	look_at_flags(dir, ret);
-	if (!ret->gone && !ret->exiting)
-		look_at_files(dir, &l);
+		look_at_group(pid, ret);
+	if (n > 0)
+		read_flags(stat, ret);
+	ret->gone |= is_gone(n);
+	return !ret->gone;
+}
+
+void sl_caller_look(pid_t pid, pid_t tgid, const char *name,
+		    uint64_t written, struct sl_caller *ret)
+{
+	struct look l = { .name = name, .ret = ret };
+	bool seen = look_at_process(pid, tgid, ret);
+
+	ret->written = written;
+	if (seen && !ret->exiting)
+		look_at_files(&l);
 }
 
 void sl_caller_who(pid_t pid, struct sl_caller *ret)
 {
-	SL_CLEANUP(fd) int dir = -1;
-
-	*ret = (struct sl_caller){ 0 };
-	if (pid <= 0)
-		return;
-	dir = open_process(pid);
-	if (dir < 0)
-		return;
-	ret->pid = pid;
-	look_at_group(dir, pid, ret);
-	look_at_flags(dir, ret);
+	/* What is not to be seen stays unknown. */
+	(void)look_at_process(pid, 0, ret);
+	ret->gone = false;
 }
 
 pid_t sl_caller_tgid(pid_t pid)
 {
-	struct sl_caller c = { 0 };
-	SL_CLEANUP(fd) int dir = -1;
+	struct sl_caller c;
 
-	if (pid <= 0)
-		return 0;
-	dir = open_process(pid);
-	if (dir >= 0)
-		look_at_group(dir, pid, &c);
+	sl_caller_who(pid, &c);
 	return c.tgid;
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -75,6 +76,19 @@ static void open_writer(void)
 		_exit(1);
 }
 
+static void open_path_only(void)
+{
+	if (open(path, O_PATH) < 0)
+		_exit(1);
+	open_source();
+}
+
+static void open_both_ways(void)
+{
+	if (open(path, O_RDWR) < 0)
+		_exit(1);
+}
+
 static void open_nothing(void)
 {
 }
@@ -84,15 +98,21 @@ static void test_files(void **state)
 	static const struct {
 		void (*open_files)(void);
 		const char *name;
-		uint64_t size, pos;
+		uint64_t written, size, pos;
 		bool same, still;
 	} t[] = {
-		{ open_source, "data.db", 1000, 10, true, false },
-		{ open_source, "other", 1000, 10, false, false },
-		{ open_two, "data.db", 0, 0, false, false },
-		{ open_writer, "data.db", 0, 0, false, true },
-		{ open_writer, "other", 0, 0, false, false },
-		{ open_nothing, "data.db", 0, 0, false, false },
+		{ open_source, "data.db", 0, 1000, 10, true, false },
+		{ open_source, "data.db", 999, 1000, 10, true, false },
+		/* As long as the source: nothing hangs on the rest. */
+		{ open_source, "data.db", 1000, 1000, 0, false, false },
+		{ open_source, "other", 0, 1000, 10, false, false },
+		{ open_path_only, "data.db", 0, 1000, 10, true, false },
+		{ open_two, "data.db", 0, 0, 0, false, false },
+		{ open_two, "data.db", 1000, 0, 0, false, false },
+		{ open_writer, "data.db", 0, 0, 0, false, true },
+		{ open_both_ways, "data.db", 0, 0, 0, false, true },
+		{ open_writer, "other", 0, 0, 0, false, false },
+		{ open_nothing, "data.db", 0, 0, 0, false, false },
 	};
 
 	(void)state;
@@ -100,7 +120,7 @@ static void test_files(void **state)
 		pid_t pid = child_with(t[i].open_files);
 		struct sl_caller c;
 
-		sl_caller_look(pid, 0, t[i].name, &c);
+		sl_caller_look(pid, 0, t[i].name, t[i].written, &c);
 		end_child(pid);
 		assert_int_equal(c.tgid, pid);
 		assert_false(c.gone || c.killed || c.exiting);
@@ -112,9 +132,75 @@ static void test_files(void **state)
 	}
 }
 
+/* What is kept open of a process shows it as it is now. */
+static void test_again(void **state)
+{
+	pid_t me = getpid();
+	struct sl_caller c;
+	int fds[300], fd;
+
+	(void)state;
+	sl_caller_look(me, 0, "data.db", 0, &c);
+	assert_false(c.still_open);
+	/* More than one call brings. */
+	for (size_t i = 0; i < SL_ARRAY_LEN(fds); i++) {
+		fds[i] = open("/dev/null", O_RDONLY);
+		assert_true(fds[i] >= 0);
+	}
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	sl_caller_look(me, 0, "data.db", 0, &c);
+	assert_true(c.still_open);
+	assert_int_equal(close(fd), 0);
+	sl_caller_look(me, 0, "data.db", 0, &c);
+	assert_false(c.still_open);
+	for (size_t i = 0; i < SL_ARRAY_LEN(fds); i++)
+		assert_int_equal(close(fds[i]), 0);
+	/* Closed it is opened again. */
+	sl_caller_forget();
+	sl_caller_forget();
+	sl_caller_look(me, 0, "data.db", 0, &c);
+	assert_int_equal(c.tgid, me);
+}
+
+static int reborn_as(pid_t pid)
+{
+	struct clone_args a = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+
+	return (int)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+/* Another process with the number of one that was seen before. */
+static void test_reborn(void **state)
+{
+	pid_t pid = child_with(open_writer);
+	struct sl_caller c;
+	int r;
+
+	(void)state;
+	sl_caller_look(pid, 0, "data.db", 0, &c);
+	assert_true(c.still_open);
+	end_child(pid);
+	r = reborn_as(pid);
+	if (!r) {
+		for (;;)
+			pause();
+	}
+	if (r < 0)
+		skip(); /* not allowed, or somebody has the number */
+	sl_caller_look(pid, 0, "data.db", 0, &c);
+	end_child(pid);
+	assert_int_equal(c.tgid, pid);
+	assert_false(c.gone || c.exiting || c.still_open);
+}
+
 static void *look_from_thread(void *arg)
 {
-	sl_caller_look((pid_t)syscall(SYS_gettid), 0, "x", arg);
+	sl_caller_look((pid_t)syscall(SYS_gettid), 0, "x", 0, arg);
 	return NULL;
 }
 
@@ -142,7 +228,7 @@ static void test_exit_status(void **state)
 			_exit(status);
 		assert_int_equal(waitid(P_PID, (id_t)pid, &si,
 					WEXITED | WNOWAIT), 0);
-		sl_caller_look(pid, 0, "x", &c);
+		sl_caller_look(pid, 0, "x", 0, &c);
 		assert_true(c.exiting && !c.killed);
 		assert_int_equal(c.exit_ok, !status);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -159,13 +245,13 @@ static void test_dead(void **state)
 	/* A zombie still shows how it died. */
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
-	sl_caller_look(pid, 0, "x", &c);
+	sl_caller_look(pid, 0, "x", 0, &c);
 	assert_true(c.killed && c.exiting && !c.gone);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	sl_caller_look(pid, 0, "x", &c);
+	sl_caller_look(pid, 0, "x", 0, &c);
 	assert_true(c.gone);
 	assert_int_equal(c.tgid, 0);
-	sl_caller_look(0, 0, "x", &c);
+	sl_caller_look(0, 0, "x", 0, &c);
 	assert_int_equal(c.tgid, 0);
 	assert_false(c.gone);
 }
@@ -185,7 +271,7 @@ static void test_blocked(void **state)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, &before), 0);
-	sl_caller_look(me, 4711, "x", &c);
+	sl_caller_look(me, 4711, "x", 0, &c);
 	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
 	assert_int_equal(c.tgid, 4711);
 	assert_int_equal(c.blocked & 1u << (SIGINT - 1), 1u << (SIGINT - 1));
@@ -221,6 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_reborn),
 		cmocka_unit_test(test_thread),
 		cmocka_unit_test(test_exit_status),
 		cmocka_unit_test(test_dead),
