@@ -29,6 +29,9 @@ static const struct sl_option table[] = {
 	{ "tag", SL_OPTION_TEXT, FIELD(tag), 0, 0, "GLOB",
 	  "all but those that Cassandra makes itself",
 	  "snapshot names to take" },
+	{ "policy", SL_OPTION_POLICY, 0, 0, 0, "FILE",
+	  "what --rules prints",
+	  "lines RULE VERDICT that change how findings are judged" },
 	{ "state", SL_OPTION_PATH, FIELD(state_dir), 0, 0, "DIR",
 	  "/var/lib/sideloadfs, or ~/.local/state/sideloadfs",
 	  "directory of the ledgers" },
@@ -122,58 +125,6 @@ static int take_mount_word(struct sl_options *o, const char *word)
 	return 0;
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein distance; names longer than the row are far from anything. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[33];
-	size_t n = strlen(b);
-
-	if (n > 32 || strlen(a) > 32)
-		return 99;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t above = row[j];
-
-			row[j] = min3(above + 1, row[j - 1] + 1,
-				      diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[n];
-}
-
-static int unknown_option(const char *name, struct sl_error *e)
-{
-	const char *best = NULL;
-	size_t least = 4;
-
-	for (size_t i = 0; i < SL_ARRAY_LEN(table); i++) {
-		size_t d = distance(name, table[i].name);
-
-		if (d < least) {
-			least = d;
-			best = table[i].name;
-		}
-	}
-	if (best)
-		return sl_error_set(e, EINVAL, "unknown option '%.64s'; is "
-				    "'%s' meant?", name, best);
-	return sl_error_set(e, EINVAL, "unknown option '%.64s'; --help lists "
-			    "them", name);
-}
-
 static const struct sl_option *find_option(const char *name)
 {
 	for (size_t i = 0; i < SL_ARRAY_LEN(table); i++)
@@ -204,7 +155,8 @@ static int take_word(struct sl_options *o, char *word, struct sl_error *e)
 	if (!strcmp(word, "token"))
 		return refuse_token(e);
 	opt = find_option(word);
-	return opt ? sl_option_set(o, opt, value, e) : unknown_option(word, e);
+	return opt ? sl_option_set(o, opt, value, e) :
+		     sl_option_unknown(word, e);
 }
 
 /* Ends the word at 's' in place ("\," is a comma in it); the next or NULL. */
@@ -262,7 +214,7 @@ struct cmdline {
 	int argc, at;
 	bool helper;	    /* called as mount.TYPE */
 	bool fake;	    /* mount -f: only pretend */
-	bool help, version;
+	bool help, version, rules;
 	const char *pos[2];
 	int pos_count;
 };
@@ -295,6 +247,12 @@ static int set_version(struct cmdline *c)
 	return 0;
 }
 
+static int set_rules(struct cmdline *c)
+{
+	c->rules = true;
+	return 0;
+}
+
 static int ignore(struct cmdline *c)
 {
 	(void)c; /* mount(8) says it to every helper */
@@ -312,6 +270,7 @@ static const struct {
 	{ 'd', "debug", false, false, set_debug },
 	{ 'h', "help", false, false, set_help },
 	{ 'V', "version", false, false, set_version },
+	{ '\0', "rules", false, false, set_rules },
 	{ 's', NULL, true, false, ignore },
 	{ 'n', NULL, true, false, ignore },
 	{ 'v', NULL, true, false, ignore },
@@ -428,9 +387,20 @@ static int print_help(struct sl_options *o)
 		    "  -f, --foreground  stay in the foreground\n"
 		    "  -d, --debug       the same, and log what happens\n"
 		    "  -h, --help        this text\n"
-		    "  -V, --version     the version\n\n");
+		    "  -V, --version     the version\n"
+		    "  --rules           how snapshots are judged, as a file "
+		    "for policy=\n\n");
 	o->help_shown = true;
 	if (sl_options_help(&b) || fputs(sl_buf_str(&b), stdout) < 0)
+		return -EIO;
+	return 1;
+}
+
+static int print_rules(void)
+{
+	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(65536);
+
+	if (sl_options_rules(&b) || fputs(sl_buf_str(&b), stdout) < 0)
 		return -EIO;
 	return 1;
 }
@@ -464,6 +434,8 @@ int sl_options_parse(struct sl_options *o, int argc, char **argv,
 		return r;
 	if (c.help)
 		return print_help(o);
+	if (c.rules)
+		return print_rules();
 	if (c.version)
 		return printf("sideloadfs %s\n", SL_VERSION) < 0 ? -EIO : 1;
 	r = take_places(&c);

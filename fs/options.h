@@ -11,6 +11,7 @@
 
 #include "buf.h"
 #include "error.h"
+#include "sstable/rule.h"
 
 #define SL_NODES_MAX 1024
 
@@ -29,6 +30,7 @@ struct sl_options {
 	char **expect;		/* expect=a:b; NULL: not given */
 	int expect_count;
 	char *tag;		/* glob or NULL */
+	struct sl_policy *policy; /* NULL: the table's verdicts */
 	char *state_dir;	/* absolute */
 	char *token_file;	/* or NULL */
 	char *api_url;
@@ -61,6 +63,11 @@ int sl_options_parse(struct sl_options *o, int argc, char **argv,
  */
 int sl_options_token(struct sl_options *o, struct sl_error *e) SL_MUST_CHECK;
 void sl_options_release(struct sl_options *o);
+/*
+ * The rules and their verdicts, as a policy file of which every line says
+ * what is so anyway, with the sentences as comments.
+ */
+int sl_options_rules(struct sl_buf *out);
 /* The option part of --help, also used by .help. */
 int sl_options_help(struct sl_buf *out);
 

@@ -22,6 +22,7 @@ enum sl_option_kind {
 	SL_OPTION_INT,
 	SL_OPTION_DURATION,
 	SL_OPTION_ONOFF,
+	SL_OPTION_POLICY,   /* a file, read at once */
 	SL_OPTION_FLAG,     /* takes no value */
 	SL_OPTION__COUNT,
 };
@@ -39,9 +40,16 @@ struct sl_option {
 /* The table; NULL past the end. */
 const struct sl_option *sl_option_at(size_t i);
 
+/* -EINVAL, with the name of the table that is most like it. */
+int sl_option_unknown(const char *name, struct sl_error *e);
+
 /* Checks 'value' and stores it; value NULL: none was given. */
 int sl_option_set(struct sl_options *o, const struct sl_option *opt,
 		  const char *value, struct sl_error *e) SL_MUST_CHECK;
+
+/* Reads a policy file into o->policy. */
+int sl_option_policy(struct sl_options *o, const struct sl_option *opt,
+		     const char *v, struct sl_error *e) SL_MUST_CHECK;
 
 /* Fills what was not given. */
 int sl_options_defaults(struct sl_options *o, struct sl_error *e)

@@ -305,6 +305,7 @@ static int (*const setters[SL_OPTION__COUNT])(struct sl_options *,
 	[SL_OPTION_INT] = set_int,
 	[SL_OPTION_DURATION] = set_duration,
 	[SL_OPTION_ONOFF] = set_onoff,
+	[SL_OPTION_POLICY] = sl_option_policy,
 };
 
 int sl_option_set(struct sl_options *o, const struct sl_option *opt,
@@ -333,6 +334,7 @@ void sl_options_release(struct sl_options *o)
 	free(o->node_text);
 	free_names(o->expect, o->expect_count);
 	free(o->tag);
+	free(o->policy);
 	free(o->state_dir);
 	free(o->token_file);
 	free(o->api_url);

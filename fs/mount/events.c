@@ -123,6 +123,26 @@ static void put_path(struct sl_buf *out, const char *path)
 	}
 }
 
+static void put_rule(struct sl_buf *out, const struct sl_rule_info *rule)
+{
+	sl_buf_printf(out, "\t%s\t%s%s%s\n", rule->name, rule->sentence,
+		      *rule->cure ? "; " : "", rule->cure);
+}
+
+int sl_mount_refuse(struct sl_mount *m, const char *path, enum sl_rule why,
+		    struct sl_error *e)
+{
+	const struct sl_rule_info *rule = sl_rule_info(why);
+	struct sl_error said = { 0 };
+	int r = sl_error_set(&said, EOPNOTSUPP, "%s%s%s", rule->sentence,
+			     *rule->cure ? "; " : "", rule->cure);
+
+	sl_mount_event(m, EOPNOTSUPP, path, said.text, NULL);
+	if (e)
+		*e = said;
+	return r;
+}
+
 int sl_mount_skipped(struct sl_mount *m, struct sl_buf *out)
 {
 	struct sl_tree *t = m->tree;
@@ -136,9 +156,7 @@ int sl_mount_skipped(struct sl_mount *m, struct sl_buf *out)
 		    sl_tree_path_locked(t, n, path))
 			continue;
 		put_path(out, path);
-		sl_buf_printf(out, "\t%s\t%s\n",
-			      sl_path_reason_name(n->u.f.why),
-			      sl_path_reason_text(n->u.f.why));
+		put_rule(out, sl_rule_info(n->u.f.why));
 	}
 	return sl_buf_error(out);
 }

@@ -158,7 +158,7 @@ static int link_skipped(struct sl_park *p)
 		sl_tree_set_state_locked(t, n, SL_FILE_SKIPPED);
 		if (!r)
 			r = sl_node_set_text(&n->u.f.note,
-					     sl_path_reason_text(l->why));
+					     sl_rule_info(l->why)->sentence);
 	}
 	sl_mutex_unlock(&t->mu);
 	if (!r)
@@ -425,8 +425,7 @@ static int judge(struct sl_mount *m, const char *path, struct sl_path *j)
 	sl_path_judge(&m->rules, path, false, j);
 	if (j->cls == SL_PATH_UPLOAD || j->cls == SL_PATH_SKIP)
 		return 0;
-	sl_mount_event(m, EOPNOTSUPP, path, sl_path_reason_text(j->why), NULL);
-	return -EOPNOTSUPP;
+	return sl_mount_refuse(m, path, j->why, NULL);
 }
 
 void sl_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,

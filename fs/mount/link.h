@@ -24,7 +24,7 @@ struct sl_link {
 	gid_t gid;
 	char etag[96];
 	enum sl_path_class to;	/* of the new name */
-	enum sl_path_reason why;
+	enum sl_rule why;
 	bool skipped;		/* the source was not uploaded */
 	bool temporary;		/* the new name is one to be renamed */
 	struct sl_node *target;	/* pinned */

@@ -278,6 +278,7 @@ int sl_mount_new(const struct sl_options *opt, struct sl_mount **ret,
 		return sl_error_set(e, ENOMEM, "out of memory");
 	m->opt = opt;
 	m->rules.tag_glob = opt->tag;
+	m->rules.policy = opt->policy;
 	m->started_mono_ms = sl_mono_ms(&sl_clock_system);
 	sl_mutex_init(&m->mu);
 	r = build(m, e);

@@ -154,6 +154,12 @@ int sl_mount_own_nodes(struct sl_mount *m, char ***ret, int *ret_count)
  */
 void sl_mount_event(struct sl_mount *m, int errnum, const char *path,
 		    const char *text, const struct sl_error *detail);
+/*
+ * A name that a rule refuses: an event with the sentence and the cure, which
+ * go into 'e' (or NULL) too. Returns -EOPNOTSUPP.
+ */
+int sl_mount_refuse(struct sl_mount *m, const char *path, enum sl_rule why,
+		    struct sl_error *e);
 /* The text of .errors and .skipped, appended to 'out'. */
 int sl_mount_errors(struct sl_mount *m, struct sl_buf *out);
 int sl_mount_skipped(struct sl_mount *m, struct sl_buf *out);

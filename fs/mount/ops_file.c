@@ -156,8 +156,7 @@ static int judge_new(struct sl_mount *m, const char *path)
 	sl_path_judge(&m->rules, path, false, &j);
 	if (j.cls == SL_PATH_UPLOAD || j.cls == SL_PATH_SKIP)
 		return 0;
-	sl_mount_event(m, EOPNOTSUPP, path, sl_path_reason_text(j.why), NULL);
-	return -EOPNOTSUPP;
+	return sl_mount_refuse(m, path, j.why, NULL);
 }
 
 void sl_op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -189,6 +188,24 @@ void sl_op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		sl_park_end(p, -ENOMEM);
 }
 
+/* What another tool put there against a rule is not written over either. */
+static int may_open(struct sl_mount *m, struct sl_node *n, int flags)
+{
+	enum sl_rule why = SL_RULE_NONE;
+	char path[SL_PATH_MAX];
+	int r = 0;
+
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return 0;
+	sl_mutex_lock(&m->tree->mu);
+	if (n->u.f.cls == SL_PATH_REFUSE) {
+		why = n->u.f.why;
+		r = sl_tree_path_locked(m->tree, n, path);
+	}
+	sl_mutex_unlock(&m->tree->mu);
+	return r || !why ? r : sl_mount_refuse(m, path, why, NULL);
+}
+
 void sl_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct sl_mount *m = sl_req_mount(req);
@@ -200,7 +217,9 @@ void sl_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		sl_control_open(req, n, fi);
 		return;
 	}
-	r = fh_open(req, n, fi->flags, false, &fh);
+	r = may_open(m, n, fi->flags);
+	if (!r)
+		r = fh_open(req, n, fi->flags, false, &fh);
 	if (r) {
 		sl_reply_error(req, r, NULL);
 		return;

@@ -124,8 +124,7 @@ static int judge(struct sl_mount *m, const char *path, bool is_dir,
 	sl_path_judge(&m->rules, path, is_dir, &j);
 	if (j.cls != SL_PATH_REFUSE && j.cls != SL_PATH_INVALID)
 		return 0;
-	sl_mount_event(m, EOPNOTSUPP, path, sl_path_reason_text(j.why), NULL);
-	return sl_error_set(e, EOPNOTSUPP, "%s", sl_path_reason_text(j.why));
+	return sl_mount_refuse(m, path, j.why, e);
 }
 
 static void mkdir_finish(struct sl_park *p, int err)

@@ -88,7 +88,7 @@ static int move_local(struct move *v, bool parked)
 		sl_tree_touch_locked(v->from_dir);
 		sl_tree_touch_locked(v->to_dir);
 		v->node->u.f.cls = parked ? SL_PATH_UPLOAD : v->to_judged.cls;
-		v->node->u.f.why = parked ? SL_WHY_NONE : v->to_judged.why;
+		v->node->u.f.why = parked ? SL_RULE_NONE : v->to_judged.why;
 		v->node->temp = parked;
 	}
 	sl_mutex_unlock(&t->mu);

@@ -46,10 +46,12 @@ static void show_etag(const struct sl_node *n, char *dst, size_t size)
 static void show_verdict(const struct sl_node *n, char *dst, size_t size)
 {
 	bool skip = n->u.f.cls == SL_PATH_SKIP;
+	const char *why = n->u.f.why ? sl_rule_info(n->u.f.why)->sentence :
+				       n->u.f.note;
 
-	snprintf(dst, size, "%s%s%s", skip ? "skip: " : "accept",
-		 skip ? sl_path_reason_text(n->u.f.why) : "",
-		 n->u.f.note && !skip ? n->u.f.note : "");
+	snprintf(dst, size, "%s%s%s", skip ? "skip" :
+		 n->u.f.why ? "warn" : "accept", why ? ": " : "",
+		 why ? why : "");
 }
 
 static const struct {

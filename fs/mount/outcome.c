@@ -227,7 +227,7 @@ void sl_outcome_skipped(struct sl_file *f)
 		n->hidden = false;
 		sl_tree_set_state_locked(t, n, SL_FILE_SKIPPED);
 		if (sl_node_set_text(&n->u.f.note,
-				     sl_path_reason_text(n->u.f.why)))
+				     sl_rule_info(n->u.f.why)->sentence))
 			sl_log_debug("no memory for a note");
 	}
 	sl_mutex_unlock(&t->mu);

@@ -76,7 +76,7 @@ struct sl_node {
 		struct { /* SL_NODE_FILE */
 			unsigned char state;   /* enum sl_file_state */
 			unsigned char cls;     /* enum sl_path_class */
-			unsigned char why;     /* enum sl_path_reason */
+			unsigned char why;     /* enum sl_rule */
 			unsigned char etag_form; /* tree_etag.c's */
 			uint32_t crc32;
 			union {
@@ -93,7 +93,7 @@ struct sl_node {
 		struct { /* SL_NODE_DIR */
 			unsigned char listed;  /* enum sl_listed */
 			unsigned char cls;     /* enum sl_path_class */
-			unsigned char why;     /* enum sl_path_reason */
+			unsigned char why;     /* enum sl_rule */
 			uint32_t cost_ms;      /* what the listing took */
 			int64_t listed_ms;     /* monotonic */
 			struct sl_list_wait *waits;

@@ -7,9 +7,10 @@
  *         NODE/KEYSPACE/TABLE-<32 hex>/snapshots/TAG/file
  *
  * A path is judged segment by segment against one table: the first rule of
- * its depth and kind that matches decides. A directory that is skipped or
- * refused decides for all that lies below it, so nothing below needs a rule
- * of its own.
+ * its depth and kind that matches, and that by the policy skips or refuses,
+ * decides. A directory that is skipped or refused decides for all that lies
+ * below it, so nothing below needs a rule of its own; what is warned of goes
+ * on, and of several warnings the last is told, which is about the file.
  *
  * Before that, names that only a copy tool uses are resolved, because their
  * bytes belong to the file that they become: rsync's ".NAME.XXXXXX" is NAME,
@@ -49,8 +50,8 @@ struct rule {
 	enum kind kind;
 	/* NULL: any name. */
 	bool (*match)(const struct sl_path_rules *r, struct sl_path_part s);
-	enum sl_path_class cls;
-	enum sl_path_reason why;
+	enum sl_rule rule;
+	enum sl_path_class cls; /* of SL_RULE_NONE */
 };
 
 static bool match_node(const struct sl_path_rules *r, struct sl_path_part s)
@@ -125,57 +126,152 @@ static bool match_machine_tag(const struct sl_path_rules *r,
 	return (!r || !r->tag_glob) && sl_tag_is_machine_made(s.p, s.n);
 }
 
-static bool match_sai(const struct sl_path_rules *r, struct sl_path_part s)
+static bool match_odd_tag(const struct sl_path_rules *r,
+			  struct sl_path_part s)
 {
-	struct sl_path_part c = sl_name_component(s);
-
 	(void)r;
-	return c.p && sl_name_ends(c.p, c.n, ".db") &&
-	       (sl_name_starts(c.p, c.n, "SI_") ||
-		sl_name_starts(c.p, c.n, "SAI_") ||
-		sl_name_starts(c.p, c.n, "SAI+"));
+	return !sl_name_all(sl_char_index, s.p, s.n);
 }
 
+static bool match_temporary(const struct sl_path_rules *r,
+			    struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_is_temporary(s);
+}
+
+static bool match_index_file(const struct sl_path_rules *r,
+			     struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_is_index(s);
+}
+
+static bool match_transaction(const struct sl_path_rules *r,
+			      struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_is_transaction_log(s);
+}
+
+static bool match_ephemeral(const struct sl_path_rules *r,
+			    struct sl_path_part s)
+{
+	(void)r;
+	return sl_name_equals(s.p, s.n, "ephemeral.snapshot");
+}
+
+static bool match_scylla(const struct sl_path_rules *r,
+			 struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_is_scylla(s);
+}
+
+static bool match_old(const struct sl_path_rules *r, struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_is_pre22(s) ||
+	       sl_file_version(s) == SL_RULE_OLD_VERSION;
+}
+
+static bool match_new(const struct sl_path_rules *r, struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_version(s) == SL_RULE_NEW_VERSION;
+}
+
+static bool match_prerelease(const struct sl_path_rules *r,
+			     struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_version(s) == SL_RULE_PRERELEASE;
+}
+
+static bool match_unknown_component(const struct sl_path_rules *r,
+				    struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_unknown(s) == SL_RULE_UNKNOWN_COMPONENT;
+}
+
+static bool match_unknown_file(const struct sl_path_rules *r,
+			       struct sl_path_part s)
+{
+	(void)r;
+	return sl_file_unknown(s) == SL_RULE_UNKNOWN_FILE;
+}
+
+#define WAY SL_RULE_NONE, SL_PATH_STRUCTURE
+#define UP SL_RULE_NONE, SL_PATH_UPLOAD
+#define BY(rule) SL_RULE_##rule, SL_PATH_INVALID
+
 static const struct rule rules[] = {
-	{ 1, KIND_DIR, match_node, SL_PATH_STRUCTURE, SL_WHY_NONE },
-	{ 1, KIND_DIR, NULL, SL_PATH_REFUSE, SL_WHY_BAD_NODE },
-	{ 1, KIND_FILE, NULL, SL_PATH_REFUSE, SL_WHY_NOT_A_SNAPSHOT },
+	{ 1, KIND_DIR, match_node, WAY },
+	{ 1, KIND_ANY, NULL, BY(BAD_NODE) },
 
-	{ 2, KIND_DIR, match_system, SL_PATH_SKIP, SL_WHY_SYSTEM_KEYSPACE },
-	{ 2, KIND_DIR, match_keyspace, SL_PATH_STRUCTURE, SL_WHY_NONE },
-	{ 2, KIND_ANY, NULL, SL_PATH_SKIP, SL_WHY_NOT_A_SNAPSHOT },
+	{ 2, KIND_DIR, match_system, BY(SYSTEM_KEYSPACE) },
+	{ 2, KIND_DIR, match_keyspace, WAY },
+	{ 2, KIND_ANY, NULL, BY(NOT_A_SNAPSHOT) },
 
-	{ 3, KIND_DIR, match_table, SL_PATH_STRUCTURE, SL_WHY_NONE },
-	{ 3, KIND_DIR, NULL, SL_PATH_SKIP, SL_WHY_NO_TABLE_ID },
-	{ 3, KIND_FILE, NULL, SL_PATH_SKIP, SL_WHY_NOT_A_SNAPSHOT },
+	{ 3, KIND_DIR, match_table, WAY },
+	{ 3, KIND_DIR, NULL, BY(NO_TABLE_ID) },
+	{ 3, KIND_FILE, NULL, BY(NOT_A_SNAPSHOT) },
 
-	{ 4, KIND_DIR, match_snapshots, SL_PATH_STRUCTURE, SL_WHY_NONE },
-	{ 4, KIND_DIR, match_backups, SL_PATH_SKIP, SL_WHY_BACKUPS },
-	{ 4, KIND_DIR, match_index, SL_PATH_SKIP, SL_WHY_INDEX_DIRECTORY },
-	{ 4, KIND_DIR, NULL, SL_PATH_SKIP, SL_WHY_NOT_A_SNAPSHOT },
-	{ 4, KIND_FILE, NULL, SL_PATH_SKIP, SL_WHY_LIVE_FILE },
+	{ 4, KIND_DIR, match_snapshots, WAY },
+	{ 4, KIND_DIR, match_backups, BY(BACKUPS) },
+	{ 4, KIND_DIR, match_index, BY(INDEX_DIRECTORY) },
+	{ 4, KIND_DIR, NULL, BY(NOT_A_SNAPSHOT) },
+	{ 4, KIND_FILE, NULL, BY(LIVE_FILE) },
 
-	{ 5, KIND_DIR, match_other_tag, SL_PATH_SKIP, SL_WHY_OTHER_TAG },
-	{ 5, KIND_DIR, match_machine_tag, SL_PATH_SKIP, SL_WHY_MACHINE_TAG },
-	{ 5, KIND_DIR, NULL, SL_PATH_UPLOAD, SL_WHY_NONE },
-	{ 5, KIND_FILE, NULL, SL_PATH_SKIP, SL_WHY_NOT_A_SNAPSHOT },
+	{ 5, KIND_DIR, match_other_tag, BY(OTHER_TAG) },
+	{ 5, KIND_DIR, match_machine_tag, BY(MACHINE_TAG) },
+	{ 5, KIND_DIR, match_odd_tag, BY(ODD_TAG) },
+	{ 5, KIND_DIR, NULL, UP },
+	{ 5, KIND_FILE, NULL, BY(NOT_A_SNAPSHOT) },
 
-	{ 6, KIND_FILE, match_sai, SL_PATH_SKIP, SL_WHY_SAI_COMPONENT },
-	{ 6, KIND_FILE, NULL, SL_PATH_UPLOAD, SL_WHY_NONE },
-	{ 6, KIND_DIR, match_index, SL_PATH_SKIP, SL_WHY_INDEX_DIRECTORY },
-	{ 6, KIND_DIR, NULL, SL_PATH_SKIP, SL_WHY_NOT_A_SNAPSHOT },
+	{ 6, KIND_FILE, match_temporary, BY(TEMPORARY) },
+	{ 6, KIND_FILE, match_index_file, BY(INDEX_COMPONENT) },
+	{ 6, KIND_FILE, match_transaction, BY(TRANSACTION_LOG) },
+	{ 6, KIND_FILE, match_ephemeral, BY(EPHEMERAL_MARKER) },
+	{ 6, KIND_FILE, match_scylla, BY(SCYLLA) },
+	{ 6, KIND_FILE, match_old, BY(OLD_VERSION) },
+	{ 6, KIND_FILE, match_new, BY(NEW_VERSION) },
+	{ 6, KIND_FILE, match_prerelease, BY(PRERELEASE) },
+	{ 6, KIND_FILE, match_unknown_component, BY(UNKNOWN_COMPONENT) },
+	{ 6, KIND_FILE, match_unknown_file, BY(UNKNOWN_FILE) },
+	{ 6, KIND_FILE, NULL, UP },
+	{ 6, KIND_DIR, match_index, BY(INDEX_DIRECTORY) },
+	{ 6, KIND_DIR, NULL, BY(NOT_A_SNAPSHOT) },
 };
 
+static enum sl_judgement verdict_of(const struct sl_path_rules *r,
+				  enum sl_rule rule)
+{
+	return sl_policy_verdict(r ? r->policy : NULL, rule);
+}
+
+/*
+ * The rule that decides about one segment. One that only warns is noted in
+ * *warned, and those after it still decide.
+ */
 static const struct rule *find_rule(const struct sl_path_rules *r,
 				    unsigned depth, enum kind kind,
-				    struct sl_path_part s)
+				    struct sl_path_part s,
+				    enum sl_rule *warned)
 {
 	for (size_t i = 0; i < SL_ARRAY_LEN(rules); i++) {
 		const struct rule *q = &rules[i];
+		enum sl_judgement v;
 
-		if (q->depth == depth && (q->kind & kind) &&
-		    (!q->match || q->match(r, s)))
+		if (q->depth != depth || !(q->kind & kind) ||
+		    (q->match && !q->match(r, s)))
+			continue;
+		v = verdict_of(r, q->rule);
+		if (q->rule == SL_RULE_NONE || v == SL_SKIP || v == SL_REJECT)
 			return q;
+		if (v == SL_WARN)
+			*warned = q->rule;
 	}
 	return NULL;
 }
@@ -266,34 +362,62 @@ static bool split_path(const char *path, bool is_dir, struct split *sp)
 	return true;
 }
 
-static void set_verdict(struct sl_path *ret, enum sl_path_class cls,
-			enum sl_path_reason why)
+static void set_class(struct sl_path *ret, enum sl_path_class cls,
+		      enum sl_rule why)
 {
 	ret->cls = cls;
 	ret->why = why;
 }
 
+/* Decided by a rule that leaves out or refuses. */
+static void set_rule(const struct sl_path_rules *r, enum sl_rule rule,
+		     struct sl_path *ret)
+{
+	bool skip = verdict_of(r, rule) == SL_SKIP;
+
+	set_class(ret, skip ? SL_PATH_SKIP : SL_PATH_REFUSE, rule);
+}
+
+/*
+ * KEYSPACE/TABLE/snapshots/TAG without an id: a user's snapshot that the
+ * import would not find, unlike the live files beside it, which nobody
+ * misses.
+ */
+static bool is_pre21(const struct sl_path_rules *r, const struct split *sp,
+		     bool is_dir)
+{
+	size_t dirs = is_dir ? sp->n : sp->n - 1;
+
+	return dirs > 4 && match_keyspace(r, sp->seg[2]) &&
+	       match_snapshots(r, sp->seg[3]) &&
+	       !match_other_tag(r, sp->seg[4]) &&
+	       !match_machine_tag(r, sp->seg[4]);
+}
+
 static void apply_rules(const struct sl_path_rules *r, const struct split *sp,
 			bool is_dir, struct sl_path *ret)
 {
+	enum sl_rule warned = SL_RULE_NONE;
+
 	/* Only rsync's own directory in the root comes to nothing. */
-	set_verdict(ret, SL_PATH_STRUCTURE, SL_WHY_NONE);
+	set_class(ret, SL_PATH_STRUCTURE, SL_RULE_NONE);
 	for (size_t i = 0; i < sp->n; i++) {
 		bool file = i + 1 == sp->n && !is_dir;
 		const struct rule *q =
 			i < DEPTH_FILE ?
 				find_rule(r, (unsigned)i + 1,
 					  file ? KIND_FILE : KIND_DIR,
-					  sp->seg[i]) :
+					  sp->seg[i], &warned) :
 				NULL;
+		enum sl_rule rule = q ? q->rule : SL_RULE_NOT_A_SNAPSHOT;
 
-		if (!q) {
-			set_verdict(ret, SL_PATH_SKIP, SL_WHY_NOT_A_SNAPSHOT);
+		if (rule == SL_RULE_NO_TABLE_ID && is_pre21(r, sp, is_dir))
+			rule = SL_RULE_PRE21_DIRECTORY;
+		if (rule != SL_RULE_NONE) {
+			set_rule(r, rule, ret);
 			return;
 		}
-		set_verdict(ret, q->cls, q->why);
-		if (q->cls == SL_PATH_SKIP || q->cls == SL_PATH_REFUSE)
-			return;
+		set_class(ret, q->cls, warned);
 	}
 }
 
@@ -347,13 +471,13 @@ void sl_path_judge(const struct sl_path_rules *r, const char *path,
 		return;
 	}
 	if (!segments_valid(path)) {
-		set_verdict(ret, SL_PATH_INVALID, SL_WHY_BAD_NAME);
+		set_class(ret, SL_PATH_INVALID, SL_RULE_BAD_NAME);
 		return;
 	}
 	memset(&sp, 0, sizeof(sp));
 	if (!sl_name_text_valid(path, strlen(path)) ||
 	    !split_path(path, is_dir, &sp)) {
-		set_verdict(ret, SL_PATH_REFUSE, SL_WHY_BAD_NAME);
+		set_class(ret, SL_PATH_REFUSE, SL_RULE_BAD_NAME);
 		return;
 	}
 	ret->temporary = sp.temporary;

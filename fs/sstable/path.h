@@ -12,30 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "sstable/rule.h"
+
 enum sl_path_class {
-	SL_PATH_INVALID,   /* not a usable name: see reason */
+	SL_PATH_INVALID,   /* not a usable name: see why */
 	SL_PATH_ROOT,	   /* "" */
 	SL_PATH_STRUCTURE, /* a directory on the way to snapshots */
 	SL_PATH_UPLOAD,	   /* a file (or directory) that goes up */
 	SL_PATH_SKIP,	   /* taken from the tool, not uploaded */
-	SL_PATH_REFUSE,	   /* cannot be imported: EOPNOTSUPP with reason */
-};
-
-/* Why a path is skipped or refused; one sentence each, sl_path_reason_text. */
-enum sl_path_reason {
-	SL_WHY_NONE,
-	SL_WHY_SYSTEM_KEYSPACE,
-	SL_WHY_LIVE_FILE,
-	SL_WHY_BACKUPS,
-	SL_WHY_INDEX_DIRECTORY,
-	SL_WHY_MACHINE_TAG,
-	SL_WHY_OTHER_TAG,	/* does not match tag= */
-	SL_WHY_SAI_COMPONENT,	/* SAI and SASI index components */
-	SL_WHY_NO_TABLE_ID,	/* a directory without -<32 hex> */
-	SL_WHY_NOT_A_SNAPSHOT,	/* a file where no file can belong */
-	SL_WHY_BAD_NODE,	/* not [A-Za-z0-9][A-Za-z0-9._-]{0,62} */
-	SL_WHY_BAD_NAME,	/* control bytes, over-long, '//' ... */
-	SL_WHY__COUNT,
+	SL_PATH_REFUSE,	   /* cannot be imported: EOPNOTSUPP, see why */
 };
 
 /* Offsets of the parts of a path within the string given. */
@@ -46,7 +31,11 @@ struct sl_path_part {
 
 struct sl_path {
 	enum sl_path_class cls;
-	enum sl_path_reason why;
+	/*
+	 * The rule that skips or refuses it; of what goes up, a rule that
+	 * only warns, or SL_RULE_NONE.
+	 */
+	enum sl_rule why;
 	struct sl_path_part node, keyspace, table, table_name, table_id, tag,
 		index, file;
 	/*
@@ -60,18 +49,18 @@ struct sl_path {
 
 struct sl_path_rules {
 	const char *tag_glob; /* -o tag=; NULL: none given */
+	const struct sl_policy *policy; /* NULL: the table's verdicts */
 };
 
 /*
  * Judges 'path' (relative, '/'-separated, no leading or trailing '/').
- * A temporary name is judged by the name it stands for.
+ * A temporary name is judged by the name it stands for. The class follows from
+ * the verdict that the policy gives the rule: skip SL_PATH_SKIP, reject
+ * SL_PATH_REFUSE, warn and accept SL_PATH_UPLOAD. What takes several files to
+ * be known (a second tag or table id) is judge.h's.
  */
 void sl_path_judge(const struct sl_path_rules *r, const char *path,
 		   bool is_dir, struct sl_path *ret);
-/* One sentence, lower case, static: "a secondary index; ...". */
-const char *sl_path_reason_text(enum sl_path_reason why);
-/* Short rule name for reports and policies: "system-keyspace". */
-const char *sl_path_reason_name(enum sl_path_reason why);
 bool sl_node_name_valid(const char *s, size_t n);
 /* System keyspaces that the service ignores. */
 bool sl_keyspace_is_system(const char *s, size_t n);

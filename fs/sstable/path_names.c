@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The names that Cassandra gives to nodes' keyspaces, tables, tags and
- * components, one predicate each; path.c puts them in their places. Also the
- * texts of the reasons. Facts: Directories.java, Descriptor.java,
- * SchemaConstants.java, Keyspace.java (snapshot names).
+ * tags, one predicate each; path.c puts them in their places. Those of files
+ * are in path_file.c. Facts: Directories.java, SchemaConstants.java,
+ * Keyspace.java (snapshot names).
  */
 #include "sstable/path_names.h"
 
@@ -13,14 +13,15 @@
 
 #define NODE_MAX 63
 
-static bool is_digit(char c)
+bool sl_char_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
 bool sl_char_alnum(char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return sl_char_digit(c) || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z');
 }
 
 bool sl_char_word(char c)
@@ -30,7 +31,7 @@ bool sl_char_word(char c)
 
 bool sl_char_lower_hex(char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'f');
+	return sl_char_digit(c) || (c >= 'a' && c <= 'f');
 }
 
 static bool is_hex(char c)
@@ -134,7 +135,7 @@ static bool is_epoch_tag(const char *s, size_t n)
 {
 	static const size_t digits = 13;
 
-	if (n < digits || !sl_name_all(is_digit, s, digits))
+	if (n < digits || !sl_name_all(sl_char_digit, s, digits))
 		return false;
 	return n == digits ||
 	       sl_name_starts(s + digits, n - digits, "-upgrade-") ||
@@ -192,76 +193,4 @@ bool sl_name_text_valid(const char *s, size_t n)
 		n -= k;
 	}
 	return true;
-}
-
-struct sl_path_part sl_name_component(struct sl_path_part s)
-{
-	static const struct sl_path_part none;
-	size_t id = 3, end = id;
-
-	if (s.n < 3 || s.p[2] != '-' || s.p[0] < 'a' || s.p[0] > 'z' ||
-	    s.p[1] < 'a' || s.p[1] > 'z')
-		return none;
-	while (end < s.n && sl_char_word(s.p[end]))
-		end++;
-	if (end == id || (!sl_name_starts(s.p + end, s.n - end, "-big-") &&
-			  !sl_name_starts(s.p + end, s.n - end, "-bti-")))
-		return none;
-	end += 5;
-	return (struct sl_path_part){ s.p + end, s.n - end };
-}
-
-static const struct {
-	const char *name;
-	const char *text;
-} reasons[SL_WHY__COUNT] = {
-	[SL_WHY_NONE] = { "none", "part of a snapshot" },
-	[SL_WHY_SYSTEM_KEYSPACE] = {
-		"system-keyspace",
-		"a system keyspace; the target database has its own" },
-	[SL_WHY_LIVE_FILE] = {
-		"live-file",
-		"a live file of the node; only snapshots are imported" },
-	[SL_WHY_BACKUPS] = {
-		"backups",
-		"an incremental backup; only snapshots are imported" },
-	[SL_WHY_INDEX_DIRECTORY] = {
-		"index-directory",
-		"a secondary index; the import builds its own" },
-	[SL_WHY_MACHINE_TAG] = {
-		"machine-tag",
-		"a snapshot that cassandra made by itself; name its tag with "
-		"-o tag= if it is meant" },
-	[SL_WHY_OTHER_TAG] = {
-		"other-tag", "a snapshot that -o tag= does not name" },
-	[SL_WHY_SAI_COMPONENT] = {
-		"index-component",
-		"a component of an attached index; the import builds its "
-		"own" },
-	[SL_WHY_NO_TABLE_ID] = {
-		"no-table-id",
-		"a directory whose name does not end in -<table id>; it holds "
-		"no table of cassandra 2.1 or later" },
-	[SL_WHY_NOT_A_SNAPSHOT] = {
-		"not-a-snapshot",
-		"not at a place of a snapshot; copy to "
-		"NODE/KEYSPACE/TABLE-ID/snapshots/TAG/" },
-	[SL_WHY_BAD_NODE] = {
-		"bad-node",
-		"not a node name: letters, digits, '.', '_' and '-', at most "
-		"63, beginning with a letter or digit" },
-	[SL_WHY_BAD_NAME] = {
-		"bad-name",
-		"a name with control bytes, invalid UTF-8 or empty parts, or "
-		"over 1024 bytes; no snapshot has such names" },
-};
-
-const char *sl_path_reason_text(enum sl_path_reason why)
-{
-	return (unsigned)why < SL_WHY__COUNT ? reasons[why].text : "unknown";
-}
-
-const char *sl_path_reason_name(enum sl_path_reason why)
-{
-	return (unsigned)why < SL_WHY__COUNT ? reasons[why].name : "unknown";
 }

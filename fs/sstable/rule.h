@@ -19,7 +19,8 @@
 #include "buf.h"
 #include "error.h"
 
-enum sl_verdict {
+/* A verdict. (http.h has the other one of that name.) */
+enum sl_judgement {
 	SL_ACCEPT,
 	SL_SKIP,   /* not part of the migration: taken, not uploaded */
 	SL_WARN,   /* uploaded, and told */
@@ -123,8 +124,8 @@ enum sl_rule {
 };
 
 struct sl_rule_info {
-	const char *name;     /* "digest-mismatch": in reports, policies */
-	enum sl_verdict verdict; /* without a policy */
+	const char *name; /* "digest-mismatch": in reports, policies */
+	enum sl_judgement verdict; /* without a policy */
 	enum sl_when when;
 	/* What is wrong, lower case, a clause without a full stop. */
 	const char *sentence;
@@ -135,10 +136,10 @@ struct sl_rule_info {
 const struct sl_rule_info *sl_rule_info(enum sl_rule r);
 /* SL_RULE_NONE: no such name. */
 enum sl_rule sl_rule_find(const char *name, size_t n);
-const char *sl_verdict_name(enum sl_verdict v); /* "accept" ... */
+const char *sl_verdict_name(enum sl_judgement v); /* "accept" ... */
 
 struct sl_policy {
-	uint8_t verdict[SL_RULE__COUNT]; /* enum sl_verdict */
+	uint8_t verdict[SL_RULE__COUNT]; /* enum sl_judgement */
 };
 /* The verdicts of the table. */
 void sl_policy_init(struct sl_policy *p);
@@ -151,12 +152,12 @@ void sl_policy_init(struct sl_policy *p);
 int sl_policy_parse(struct sl_policy *p, const char *name, const char *text,
 		    size_t n, struct sl_error *e) SL_MUST_CHECK;
 /* NULL: the table's own. */
-enum sl_verdict sl_policy_verdict(const struct sl_policy *p, enum sl_rule r);
+enum sl_judgement sl_policy_verdict(const struct sl_policy *p, enum sl_rule r);
 
 /* Something found about a file. Strings are borrowed for the call. */
 struct sl_finding {
 	enum sl_rule rule;
-	enum sl_verdict verdict; /* by the policy; never SL_ACCEPT */
+	enum sl_judgement verdict; /* by the policy; never SL_ACCEPT */
 	const char *path;   /* whom it blames; a directory's; "" for nobody */
 	const char *detail; /* numbers and names, "" when none */
 };

@@ -27,6 +27,24 @@ pod_options() {
 	diff <(help_options) <(pod_options)
 }
 
+@test "rules: --rules and the manual are equal, and --rules is a policy" {
+	rules=$BATS_TEST_TMPDIR/rules
+	sideloadfs --rules >"$rules"
+	sed -nE 's/^([a-z0-9-]+) ([a-z]+) #.*/\1 \2/p' "$rules" |
+		sort >"$BATS_TEST_TMPDIR/program"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/program")" -gt 70 ]
+	sed -n '/^=head1 RULES/,/^=head1 FILES/p' "$pod" |
+		sed -nE 's/^=item B<([a-z0-9-]+)> \(([a-z]+)\)$/\1 \2/p' | sort |
+		diff "$BATS_TEST_TMPDIR/program" -
+	# It is taken as it is; what is wrong in it is told with the line.
+	run sideloadfs -o "policy=$rules" 0 /
+	[[ $output != *policy* && $output != *line* ]]
+	echo 'no-such-rule warn' >>"$rules"
+	run sideloadfs -o "policy=$rules" 0 /
+	[ "$status" -eq 2 ]
+	[[ $output == *"line $(wc -l <"$rules"): 'no-such-rule' is no rule"* ]]
+}
+
 @test "control files: the mount, .help and the manual are equal" {
 	sl_sim_start
 	m=$BATS_TEST_TMPDIR/m

@@ -17,7 +17,9 @@
 #include "../../fs/options.c"
 #include "../../fs/options_default.c"
 #include "../../fs/options_memory.c"
+#include "../../fs/options_policy.c"
 #include "../../fs/options_token.c"
+#include "../../fs/options_unknown.c"
 #include "../../fs/options_value.c"
 
 #define ID "6b4e7a6e-1111-4222-8333-944455566677"
@@ -272,6 +274,86 @@ static void write_file(const char *path, const char *text, mode_t mode)
 	assert_int_equal(close(fd), 0);
 }
 
+/* The file 'text' as policy=; big: that many comment bytes before it. */
+static int parse_policy(struct sl_options *o, struct sl_error *e,
+			const char *path, const char *text, size_t big)
+{
+	char option[128];
+	char *all = malloc(big + strlen(text) + 1);
+	int r;
+
+	assert_non_null(all);
+	memset(all, '#', big);
+	memcpy(all + big, text, strlen(text) + 1);
+	write_file(path, all, 0644);
+	free(all);
+	snprintf(option, sizeof(option), "policy=%s", path);
+	r = parse_o(o, e, option);
+	assert_int_equal(unlink(path), 0);
+	return r;
+}
+
+static void test_policy(void **state)
+{
+	char dir[] = "/tmp/sl-test-XXXXXX";
+	char path[64], option[128];
+	struct sl_options o;
+	struct sl_error e;
+
+	(void)state;
+	assert_int_equal(parse_o(&o, &e, "node=a"), 0);
+	assert_null(o.policy);
+	sl_options_release(&o);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/policy", dir);
+	assert_int_equal(parse_policy(&o, &e, path, "crc-table warn\n", 0), 0);
+	assert_int_equal(o.policy->verdict[SL_RULE_CRC_TABLE], SL_WARN);
+	assert_int_equal(o.policy->verdict[SL_RULE_CRC_DB], SL_REJECT);
+	sl_options_release(&o);
+	assert_int_equal(parse_policy(&o, &e, path, "\n\nx warn\n", 0),
+			 -EINVAL);
+	assert_non_null(strstr(e.text, "/policy, line 3: 'x' is no rule"));
+	assert_null(o.policy);
+	sl_options_release(&o);
+	assert_int_equal(parse_policy(&o, &e, path, "\n", 65535), 0);
+	sl_options_release(&o);
+	assert_int_equal(parse_policy(&o, &e, path, "\n", 65536), -EINVAL);
+	assert_non_null(strstr(e.text, "larger than 64 KiB"));
+	sl_options_release(&o);
+	snprintf(option, sizeof(option), "policy=%s", path);
+	assert_int_equal(parse_o(&o, &e, option), -ENOENT);
+	assert_non_null(strstr(e.text, "cannot read policy"));
+	sl_options_release(&o);
+	snprintf(option, sizeof(option), "policy=%s", dir);
+	assert_int_equal(parse_o(&o, &e, option), -EINVAL);
+	assert_non_null(strstr(e.text, "not a regular file"));
+	sl_options_release(&o);
+	/* A FIFO without a writer must not hold the start up. */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(option, sizeof(option), "policy=%s", path);
+	assert_int_equal(parse_o(&o, &e, option), -EINVAL);
+	sl_options_release(&o);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* What --rules prints changes nothing when it is given back. */
+static void test_rules_are_a_policy(void **state)
+{
+	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(65536);
+	struct sl_policy p, same;
+	struct sl_error e = { 0 };
+
+	(void)state;
+	assert_int_equal(sl_options_rules(&b), 0);
+	sl_policy_init(&same);
+	memset(&p, SL_WARN, sizeof(p));
+	p.verdict[SL_RULE_NONE] = SL_ACCEPT;
+	assert_int_equal(sl_policy_parse(&p, "rules", sl_buf_str(&b), b.len,
+					 &e), 0);
+	assert_memory_equal(&p, &same, sizeof(p));
+}
+
 static void test_token(void **state)
 {
 	static const struct {
@@ -352,6 +434,8 @@ int main(void)
 		cmocka_unit_test(test_mount_helper),
 		cmocka_unit_test(test_command_line),
 		cmocka_unit_test(test_endpoint_variable),
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_rules_are_a_policy),
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_help_is_complete),
 	};
