@@ -103,7 +103,14 @@ struct sl_data_facts {
 	 */
 	uint64_t count, hashed, hash, last_offset;
 	uint32_t block;
-	enum sl_compressor compressor; /* as far as it shows */
+	enum sl_compressor compressor; /* UNKNOWN unless it is sure */
+	/*
+	 * If the table says LZ4 and that none is stored raw, chunks say how
+	 * many bytes they hold: what all but the last that holds any say (0:
+	 * one chunk, or not alike), and what that last one says (0: it cannot
+	 * be that). Of no meaning for other tables.
+	 */
+	uint32_t plain_chunk, plain_last;
 };
 
 struct sl_compression_facts {
@@ -142,10 +149,24 @@ struct sl_statistics_facts {
 	struct sl_header *header; /* a reference, or NULL */
 };
 
+/* Cassandra's default distance between two entries of a summary. */
+#define SL_INDEX_INTERVAL 128
+
 struct sl_index_facts {	  /* Index.db, Partitions.db */
 	uint64_t count;	  /* partitions */
 	uint64_t first_key, last_key; /* sl_key_hash */
 	uint64_t last_position; /* Index.db: in the uncompressed data */
+	/*
+	 * Keys do not ascend as Murmur3Partitioner has them, first seen at
+	 * entry 'out_of_order_at' (from 0). Right under other partitioners.
+	 */
+	bool out_of_order;
+	uint64_t out_of_order_at;
+	/*
+	 * Index.db: sl_list_hash over key and offset in Index.db of each
+	 * SL_INDEX_INTERVAL-th entry; see sl_summary_facts.
+	 */
+	uint64_t samples;
 };
 
 struct sl_summary_facts {
@@ -153,12 +174,28 @@ struct sl_summary_facts {
 	uint64_t first_key, last_key;
 	uint64_t last_index_position; /* in Index.db */
 	uint32_t sampling_level, min_interval;
+	/*
+	 * The same hash over its entries. Equal to that of Index.db if both
+	 * numbers above are SL_INDEX_INTERVAL and 'sampled' is set.
+	 */
+	bool sampled;
+	uint64_t samples;
+	bool out_of_order;
+	uint64_t out_of_order_at;
 };
 
 struct sl_filter_facts {
 	uint32_t hashes;
 	uint64_t words;
+	uint64_t ones; /* bits that are set */
 };
+/*
+ * Has the filter about as many bits set as one made of so many keys? Fewer:
+ * it denies keys that are there. Not to be asked of a slice. (filter_fit.c)
+ */
+bool sl_filter_fits(const struct sl_filter_facts *f, uint64_t keys);
+/* Has it more than that, rather than fewer? */
+bool sl_filter_excess(const struct sl_filter_facts *f, uint64_t keys);
 
 struct sl_toc_facts {
 	uint32_t listed; /* 1 << enum sl_component */
@@ -196,6 +233,8 @@ struct sl_facts {
 	} u;
 };
 
+/* Adds references for a plain copy of 'f'. */
+void sl_facts_ref(const struct sl_facts *f);
 /* Drops the references; 'f' may be used again after a memset. */
 void sl_facts_release(struct sl_facts *f);
 static inline void sl_cleanup_facts(struct sl_facts *f)

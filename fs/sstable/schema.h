@@ -68,6 +68,11 @@ int sl_schema_ddl(const struct sl_schema *s, struct sl_buf *out);
 int sl_schema_ddl_of_headers(const char *keyspace, const char *table,
 			     const struct sl_header *const *h, size_t count,
 			     struct sl_buf *out);
+/*
+ * A text that sl_schema_parse() reads as an equal schema, all fields
+ * included: for keeping one as bytes.
+ */
+int sl_schema_text(const struct sl_schema *s, struct sl_buf *out);
 /* CQL of a marshal class text: "map<text, int>"; -EPROTO. */
 int sl_type_cql(const char *marshal, struct sl_buf *out) SL_MUST_CHECK;
 

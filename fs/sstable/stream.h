@@ -47,7 +47,8 @@ void sl_stream_restart(struct sl_stream *s);
 /*
  * The facts if this is the end. More bytes may follow, and it may be asked
  * again. The caller releases the facts. -ENOMEM, also for memory that was
- * missing while bytes were taken.
+ * missing while bytes were taken. SL_RULE_EMPTY_COMPONENT is found here, and
+ * the parser is then not asked.
  */
 int sl_stream_facts(struct sl_stream *s, struct sl_facts *ret) SL_MUST_CHECK;
 /* The bytes of a plain pass over a component: pieces do not matter. */
