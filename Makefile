@@ -48,16 +48,18 @@ LIB_SRC := $(wildcard fs/base/*.c fs/sstable/*.c fs/migration/*.c \
 	fs/upload/*.c backends/*.c backends/*/*.c)
 MOUNT_SRC := $(wildcard fs/*.c fs/mount/*.c)
 CTL_SRC := $(wildcard tools/sideloadctl/*.c)
+CHECK_SRC := $(wildcard tools/sideload-check/*.c)
 SIM_SRC := $(wildcard tools/astra-sim/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 CONF_SRC := $(wildcard tests/conformance/*.c)
 LOST_SRC := $(wildcard tests/lost/*.c)
 TESTLIB_SRC := $(wildcard tests/lib/*.c)
 SINK_SRC := $(wildcard tests/bench/sink*.c)
-BENCH_PROGRAMS := $(O)/tests/sink $(O)/tests/nullfs
+BENCH_PROGRAMS := $(O)/tests/sink $(O)/tests/nullfs $(O)/tests/validate
 
 LIB := $(O)/libsideload.a
-PROGRAMS := $(O)/sideloadfs $(O)/sideloadctl $(O)/astra-sim
+PROGRAMS := $(O)/sideloadfs $(O)/sideloadctl $(O)/sideload-check \
+	$(O)/astra-sim
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
 .DEFAULT_GOAL := all
@@ -83,6 +85,8 @@ $(O)/sideloadfs: $(call obj,$(MOUNT_SRC)) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
 $(O)/sideloadctl: $(call obj,$(CTL_SRC)) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
+$(O)/sideload-check: $(call obj,$(CHECK_SRC)) $(LIB)
+	$(call link,$^,$(PKG_LIBS))
 $(O)/astra-sim: $(call obj,$(SIM_SRC))
 	$(call link,$^,$(SIM_LIBS))
 $(O)/tests/test_%: $(O)/obj/tests/unit/test_%.o $(call obj,$(TESTLIB_SRC)) $(LIB)
@@ -96,6 +100,8 @@ $(O)/tests/lost: $(call obj,$(LOST_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB)
 $(O)/tests/sink: $(call obj,$(SINK_SRC)) $(LIB)
 	$(call link,$^,-lssl $(PKG_LIBS))
 $(O)/tests/nullfs: $(call obj,tests/bench/nullfs.c)
+	$(call link,$^,$(PKG_LIBS))
+$(O)/tests/validate: $(call obj,tests/bench/validate.c) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
 
 unit: $(UNIT)

@@ -135,3 +135,10 @@ stat_of() { curl -sS "$U/stats" | jq -r "$1"; }
 	[ "$(stat_of .max_in_flight)" -gt 1 ]
 	cmp <(curl -sSf "$U/bucket/1") <(head -c 2000000 /dev/zero)
 }
+
+@test "check: sideload-check reads all of it and finds nothing wrong" {
+	bench 0.05 "cksum sideload-check" check
+	[ "$(rows '.tool == "cksum"')" -eq 2 ]
+	[ "$(rows '.tool == "sideload-check" and .cpu > 0 and
+		.bytes > 90000000')" -eq 4 ]
+}

@@ -8,6 +8,8 @@
   percon   each connection is read at 50 MB/s
   tls      over TLS
   read     4 GiB back from the mount, beside curl of the same object
+  check    sideload-check on 2 GiB each of compressed and uncompressed SSTables
+           in memory, beside programs that compute one checksum
 
 All of them without a name. Everything goes to a sink on this machine that
 discards it (tests/bench/sink.c), so cores are shared with the receiver: only
@@ -31,6 +33,7 @@ import subprocess
 import sys
 import tempfile
 
+import check
 import tools
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -75,6 +78,11 @@ SCENARIOS = {
         ("4 GiB read back", "big", [],
          [("curl", "read"), ("sideloadfs", "read"), ("rclone-mount", "read")],
          "curl")],
+}
+
+# The other kind: nothing is sent.
+CHECKS = {
+    "check": [("2 GiB compressed", "chunks"), ("2 GiB uncompressed", "plain")],
 }
 
 HEAD = ("tool", "seconds", "ratio", "CPU s", "/GiB", "MiB", "req/file",
@@ -191,6 +199,12 @@ class Bench:
                            **r}, f)
                 f.write("\n")
 
+    def check(self, title, what):
+        rows, failed = check.table(self.env, title, self.data(what),
+                                   self.only, self.repeat)
+        check.write_json(rows)
+        self.failed += failed
+
     def close(self):
         self.env.stop_all()
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -211,11 +225,11 @@ def print_row(tool, how, r, data, base):
 
 
 def main():
-    names = sys.argv[1:] or list(SCENARIOS)
+    known = [*SCENARIOS, *CHECKS]
+    names = sys.argv[1:] or known
     for name in names:
-        if name not in SCENARIOS:
-            sys.exit(f"no scenario '{name}'; there are: "
-                     f"{' '.join(SCENARIOS)}")
+        if name not in known:
+            sys.exit(f"no scenario '{name}'; there are: {' '.join(known)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     bench = Bench()
     try:
@@ -224,7 +238,9 @@ def main():
             print(f"BENCH_SCALE={bench.scale}: the titles name what it is "
                   "that part of")
         for name in names:
-            for title, what, flags, rows, base in SCENARIOS[name]:
+            for title, what in CHECKS.get(name, []):
+                bench.check(title, what)
+            for title, what, flags, rows, base in SCENARIOS.get(name, []):
                 bench.table(title, bench.data(what), list(flags), rows, base)
     finally:
         bench.close()

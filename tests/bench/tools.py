@@ -78,7 +78,8 @@ class Env:
 
     def program(self, name):
         own = {"sink": "tests/sink", "nullfs": "tests/nullfs",
-               "sideloadfs": "sideloadfs", "astra-sim": "astra-sim"}
+               "sideloadfs": "sideloadfs", "astra-sim": "astra-sim",
+               "sideload-check": "sideload-check"}
         if name in own:
             return f"{self.build}/{own[name]}"
         return shutil.which(name)
