@@ -19,6 +19,7 @@
 #include "migration/gate_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -41,8 +42,8 @@ static int copy_names(const char *const *from, int count, char ***ret)
 		return -ENOMEM;
 	*ret = to;
 	for (int i = 0; i < count; i++) {
-		to[i] = strdup(from[i]);
-		if (!to[i])
+		to[i] = from[i] ? strdup(from[i]) : NULL;
+		if (from[i] && !to[i])
 			return -ENOMEM;
 	}
 	return 0;
@@ -60,6 +61,10 @@ int sl_gate_new(const struct sl_gate_config *cfg, struct sl_gate **ret)
 	r = copy_names(cfg->own, cfg->own_count, &g->own);
 	if (!r)
 		r = copy_names(cfg->expect, cfg->expect_count, &g->expect);
+	if (!r && cfg->seals)
+		r = copy_names(cfg->seals, cfg->expect_count, &g->seals);
+	if (!r && cfg->rules)
+		r = sl_gate_sets_new(cfg->rules, &g->sets);
 	if (r) {
 		sl_gate_free(g);
 		return r;
@@ -74,8 +79,10 @@ void sl_gate_free(struct sl_gate *g)
 		return;
 	for (size_t i = 0; i < g->locals; i++)
 		free(g->local[i].path);
-	for (size_t i = 0; i < g->nodes; i++)
+	for (size_t i = 0; i < g->nodes; i++) {
 		free(g->node[i].name);
+		sl_seal_free(g->node[i].seal);
+	}
 	for (size_t i = 0; i < g->findings; i++) {
 		free(g->finding[i].path);
 		free(g->finding[i].text);
@@ -85,6 +92,8 @@ void sl_gate_free(struct sl_gate *g)
 	free(g->finding);
 	free_names(g->own, g->own_count);
 	free_names(g->expect, g->expect_count);
+	free_names(g->seals, g->expect_count);
+	sl_gate_sets_free(g->sets);
 	free(g);
 }
 
@@ -247,7 +256,7 @@ static int add_node(struct sl_gate *g, size_t at, const char *s, size_t len)
 		.own = has_name(g->own, g->own_count, s, len),
 	};
 	g->nodes++;
-	return 0;
+	return sl_gate_seal_begin(g, &g->node[at]);
 }
 
 static int get_node(struct sl_gate *g, const char *s, size_t len,
@@ -315,6 +324,39 @@ static int listed_own(struct sl_gate *g, const char *key,
 	return l->committed ? compare(g, l, obj) : 0;
 }
 
+struct sl_gate_tree *sl_gate_tree_find(struct sl_gate *g, const char *name)
+{
+	size_t len = strlen(name), at = node_place(g, name, len);
+
+	return at < g->nodes && !name_cmp(&g->node[at], name, len) ?
+		       &g->node[at] : NULL;
+}
+
+/*
+ * What is said of SSTables, tables and seals relies on the order; what is
+ * compared with rows does not. false: it is the last one again.
+ */
+static bool check_order(struct sl_gate *g, const char *key)
+{
+	int c = g->last[0] ? strncmp(key, g->last, sizeof(g->last) - 1) : 1;
+
+	if (!c)
+		return strlen(key) >= sizeof(g->last);
+	if (c < 0)
+		g->disorder = true;
+	snprintf(g->last, sizeof(g->last), "%s", key);
+	return true;
+}
+
+static int judge_listed(struct sl_gate *g, struct sl_gate_tree *n,
+			const char *key, const struct sl_object *obj)
+{
+	if (g->disorder)
+		return 0;
+	sl_gate_seal_listed(n, key, obj);
+	return g->sets ? sl_gate_sets_listed(g, key, obj->size) : 0;
+}
+
 int sl_gate_listed(struct sl_gate *g, const char *key,
 		   const struct sl_object *obj)
 {
@@ -322,6 +364,8 @@ int sl_gate_listed(struct sl_gate *g, const char *key,
 	struct sl_gate_tree *n;
 	int r;
 
+	if (!check_order(g, key))
+		return 0;
 	/* Neither a node's nor a snapshot's: nothing may lie here. */
 	if (!key[len] || !len)
 		return sl_gate_add(g, SL_GATE_NODE_EXTRA, key, NULL);
@@ -335,6 +379,9 @@ int sl_gate_listed(struct sl_gate *g, const char *key,
 		n->files++;
 		n->bytes += obj->size;
 		g->files++;
+		r = judge_listed(g, n, key, obj);
+		if (r)
+			return r;
 	}
 	return n->own ? listed_own(g, key, obj) : 0;
 }
@@ -380,6 +427,18 @@ static int check_extra(struct sl_gate *g)
 	return r;
 }
 
+static int close_judgement(struct sl_gate *g)
+{
+	int r;
+
+	if (!g->sets && !g->seals)
+		return 0;
+	if (g->disorder)
+		return sl_gate_add(g, SL_GATE_ORDER, "", NULL);
+	r = sl_gate_seals_finish(g);
+	return r || !g->sets ? r : sl_gate_sets_finish(g);
+}
+
 static int close_comparison(struct sl_gate *g)
 {
 	/* Half a listing says nothing about what is absent. */
@@ -396,6 +455,8 @@ static int close_comparison(struct sl_gate *g)
 		r = check_extra(g);
 	if (!r && whole && !g->files && !g->committed)
 		r = sl_gate_add(g, SL_GATE_NOTHING, "", NULL);
+	if (!r && whole)
+		r = close_judgement(g);
 	return r;
 }
 

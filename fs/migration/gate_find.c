@@ -15,6 +15,7 @@
 #include "cleanup.h"
 
 #define FINDINGS_MAX 1000
+#define WARNINGS_MAX 300
 
 static const struct {
 	const char *name;
@@ -59,6 +60,19 @@ static const struct {
 	[SL_GATE_UNCLEAN] = { "unclean", EBADMSG,
 		"this mount ended without an unmount before; run the same "
 		"copy once more, it sends only what is missing" },
+	[SL_GATE_SEAL] = { "seal-mismatch", EBADMSG,
+		"is not what its seal says; run the copy on that node again "
+		"and seal it anew" },
+	[SL_GATE_UPLOADS] = { "unfinished-upload", EBUSY,
+		"has uploads that are not finished; let the copy there end, "
+		"or abort them if that copy was given up" },
+	[SL_GATE_ORDER] = { "listing-order", EBADMSG,
+		"the store does not list in byte order, so SSTables, tables "
+		"and seals could not be compared; launch anyway if you know "
+		"that all is there" },
+	[SL_GATE_NOTE] = { "note", 0, "" },
+	[SL_GATE_JUDGED] = { "judged", EBADMSG, "" },
+	[SL_GATE_WARNED] = { "warned", 0, "" },
 };
 
 const char *sl_gate_rule_name(enum sl_gate_rule r)
@@ -80,10 +94,39 @@ void *sl_gate_grow(void *p, size_t count, size_t *cap, size_t size)
 }
 
 
-/* The first of each rule is kept even when the list is full. */
-static bool keep_finding(const struct sl_gate *g, enum sl_gate_rule rule)
+/* How often this was found: each rule of snapshots by itself. */
+static uint64_t *counter(struct sl_gate *g, enum sl_gate_rule rule,
+			 enum sl_rule judged)
 {
-	return g->findings < FINDINGS_MAX - SL_GATE__COUNT || !g->count[rule];
+	if (rule == SL_GATE_JUDGED)
+		return &g->judged[judged];
+	return rule == SL_GATE_WARNED ? &g->warned[judged] : &g->count[rule];
+}
+
+/*
+ * The first of each rule is kept even when the list is full, and warnings
+ * leave room for what closes the gate.
+ */
+static bool keep_finding(const struct sl_gate *g, enum sl_gate_rule rule,
+			 uint64_t before)
+{
+	size_t max = rules[rule].errnum ? FINDINGS_MAX - SL_GATE__COUNT :
+					  WARNINGS_MAX;
+
+	return g->findings < max || !before;
+}
+
+static bool is_kept(const struct sl_gate *g, enum sl_gate_rule rule,
+		    enum sl_rule judged, const char *path)
+{
+	for (size_t i = 0; i < g->findings; i++) {
+		const struct sl_gate_note *n = &g->finding[i];
+
+		if (n->rule == rule && n->judged == judged &&
+		    !strcmp(n->path, path))
+			return true;
+	}
+	return false;
 }
 
 static char *make_text(enum sl_gate_rule rule, const char *path)
@@ -97,31 +140,87 @@ static char *make_text(enum sl_gate_rule rule, const char *path)
 	return text;
 }
 
-int sl_gate_add(struct sl_gate *g, enum sl_gate_rule rule, const char *path,
-		const char *text)
+/* Takes the text. */
+static int add(struct sl_gate *g, enum sl_gate_rule rule, enum sl_rule judged,
+	       const char *path, char *text)
 {
-	SL_CLEANUP(free) char *p = NULL, *t = NULL;
-	struct sl_gate_note *q;
+	SL_CLEANUP(free) char *p = strdup(path), *t = text;
+	struct sl_gate_note *q = sl_gate_grow(g->finding, g->findings,
+					      &g->findings_cap, sizeof(*q));
 
-	if (!path)
-		path = "";
-	if (!keep_finding(g, rule)) {
-		g->count[rule]++;
-		return 0;
-	}
-	p = strdup(path);
-	t = text && text[0] ? strdup(text) : make_text(rule, path);
-	q = sl_gate_grow(g->finding, g->findings, &g->findings_cap,
-			 sizeof(*q));
 	if (q)
 		g->finding = q;
 	if (!p || !t || !q)
 		return -ENOMEM;
 	g->finding[g->findings++] = (struct sl_gate_note){
-		.rule = rule, .path = sl_steal(&p), .text = sl_steal(&t),
+		.rule = rule,
+		.judged = judged,
+		.path = sl_steal(&p),
+		.text = sl_steal(&t),
 	};
-	g->count[rule]++;
 	return 0;
+}
+
+int sl_gate_add(struct sl_gate *g, enum sl_gate_rule rule, const char *path,
+		const char *text)
+{
+	bool keep = keep_finding(g, rule, g->count[rule]);
+
+	g->count[rule]++;
+	if (!path)
+		path = "";
+	if (!keep)
+		return 0;
+	return add(g, rule, SL_RULE_NONE, path, text && text[0] ?
+		   strdup(text) : make_text(rule, path));
+}
+
+int sl_gate_say(struct sl_gate *g, enum sl_gate_rule rule, const char *path,
+		const char *fmt, ...)
+{
+	SL_CLEANUP(free) char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	return sl_gate_add(g, rule, path, text);
+}
+
+/* "'PATH': SENTENCE (DETAIL); CURE" */
+static char *judged_text(const struct sl_finding *f)
+{
+	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(8192);
+	char clean[1300];
+
+	sl_text_clean(clean, sizeof(clean), f->path, strlen(f->path));
+	if (clean[0])
+		sl_buf_printf(&b, "'%s': ", clean);
+	if (sl_finding_text(f, &b))
+		return NULL;
+	return sl_buf_steal(&b);
+}
+
+int sl_gate_found(struct sl_gate *g, const struct sl_finding *f)
+{
+	bool rejects = f->verdict == SL_REJECT;
+	enum sl_gate_rule rule = rejects ? SL_GATE_JUDGED : SL_GATE_WARNED;
+	uint64_t *count = counter(g, rule, f->rule);
+	const char *path = f->path ? f->path : "";
+	bool keep = keep_finding(g, rule, *count);
+
+	if (f->verdict != SL_REJECT && f->verdict != SL_WARN)
+		return 0;
+	if (keep && is_kept(g, rule, f->rule, path))
+		return 0;
+	++*count;
+	g->count[rule]++;
+	return keep ? add(g, rule, f->rule, path, judged_text(f)) : 0;
 }
 
 int sl_gate_differs(struct sl_gate *g, const char *key, const char *fmt, ...)
@@ -132,7 +231,7 @@ int sl_gate_differs(struct sl_gate *g, const char *key, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	if (!keep_finding(g, SL_GATE_DIFFERS))
+	if (!keep_finding(g, SL_GATE_DIFFERS, g->count[SL_GATE_DIFFERS]))
 		return sl_gate_add(g, SL_GATE_DIFFERS, key, NULL);
 	va_start(ap, fmt);
 	n = vasprintf(&detail, fmt, ap);
@@ -158,13 +257,55 @@ static const struct sl_gate_note *first_of(const struct sl_gate *g, int errnum)
 	return NULL;
 }
 
+#define GATES ((size_t)SL_GATE_NOTE) /* what follows is counted by rule */
+#define CLOSING (GATES + SL_RULE__COUNT)
+
+const char *sl_gate_count_name(size_t i, bool *ret_closes)
+{
+	*ret_closes = i < CLOSING;
+	return i < GATES ? rules[i].name :
+		sl_rule_info((enum sl_rule)((i - GATES) %
+					    SL_RULE__COUNT))->name;
+}
+
+bool sl_gate_counted(const struct sl_gate *g, size_t i, const char **ret_name,
+		     bool *ret_closes, uint64_t *ret_count)
+{
+	if (i >= CLOSING + SL_RULE__COUNT)
+		return false;
+	*ret_name = sl_gate_count_name(i, ret_closes);
+	*ret_count = i < GATES ? g->count[i] : i < CLOSING ?
+		g->judged[i - GATES] : g->warned[i - CLOSING];
+	return true;
+}
+
 /* "3 foreign, 1 failed", in the order of the rules. */
 static void summarise(const struct sl_gate *g, struct sl_buf *b)
 {
-	for (int i = 0; i < SL_GATE__COUNT; i++)
-		if (g->count[i])
+	const char *name;
+	uint64_t n;
+	bool closes;
+
+	for (size_t i = 0; sl_gate_counted(g, i, &name, &closes, &n); i++)
+		if (n && closes)
 			sl_buf_printf(b, "%s%" PRIu64 " %s", b->len ? ", " :
-				      "", g->count[i], rules[i].name);
+				      "", n, name);
+}
+
+uint64_t sl_gate_against(const struct sl_gate *g, const char *node)
+{
+	size_t len = strlen(node);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < g->findings; i++) {
+		const char *p = g->finding[i].path;
+
+		if (rules[g->finding[i].rule].errnum &&
+		    (!*p || (!strncmp(p, node, len) &&
+			     (!p[len] || p[len] == '/'))))
+			n++;
+	}
+	return n;
 }
 
 int sl_gate_verdict(const struct sl_gate *g, struct sl_error *e)
@@ -191,6 +332,10 @@ bool sl_gate_finding(const struct sl_gate *g, size_t i,
 		return false;
 	*ret = (struct sl_gate_finding){
 		.rule = g->finding[i].rule,
+		.name = g->finding[i].judged ?
+			sl_rule_info(g->finding[i].judged)->name :
+			rules[g->finding[i].rule].name,
+		.closes = rules[g->finding[i].rule].errnum != 0,
 		.path = g->finding[i].path,
 		.text = g->finding[i].text,
 	};

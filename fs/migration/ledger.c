@@ -105,7 +105,7 @@ static void list_free(struct op_list *l)
 	struct sl_ledger_op *op;
 
 	while ((op = list_pop(l)))
-		free(op);
+		sl_ledger_op_free(op);
 }
 
 static void wait_for_work_locked(struct sl_ledger *l) SL_REQUIRES(l->lock)
@@ -285,31 +285,6 @@ int sl_ledger_close(struct sl_ledger *l, bool clean, struct sl_error *e)
 	return r ? r : c;
 }
 
-/* Copies the strings behind the struct. 'strs' are at most SL_OP_STRS. */
-static struct sl_ledger_op *op_new(enum sl_ledger_kind kind,
-				   const char *const strs[], size_t count)
-{
-	size_t len[SL_OP_STRS] = { 0 }, total = sizeof(struct sl_ledger_op);
-	struct sl_ledger_op *op;
-	char *p;
-
-	for (size_t i = 0; i < count; i++) {
-		len[i] = strlen(strs[i]) + 1;
-		total += len[i];
-	}
-	op = malloc(total);
-	if (!op)
-		return NULL;
-	*op = (struct sl_ledger_op){ .kind = kind, .bytes = total };
-	p = (char *)(op + 1);
-	for (size_t i = 0; i < count; i++) {
-		memcpy(p, strs[i], len[i]);
-		op->str[i] = p;
-		p += len[i];
-	}
-	return op;
-}
-
 static int wait_for_room_locked(struct sl_ledger *l, size_t bytes)
 	SL_REQUIRES(l->lock)
 {
@@ -347,7 +322,7 @@ static int queue(struct sl_ledger *l, struct sl_ledger_op *op)
 	SL_LOCK_SCOPE(&l->lock);
 	r = wait_for_room_locked(l, op->bytes);
 	if (r) {
-		free(op);
+		sl_ledger_op_free(op);
 		return r;
 	}
 	list_push(&l->queue, op);
@@ -360,7 +335,7 @@ int sl_ledger_put(struct sl_ledger *l, const struct sl_ledger_row *r)
 	const char *strs[] = { r->path, sl_file_state_name(r->state),
 			       r->note ? r->note : "",
 			       r->etag ? r->etag : "" };
-	struct sl_ledger_op *op = op_new(SL_OP_PUT, strs, 4);
+	struct sl_ledger_op *op = sl_ledger_op_new(SL_OP_PUT, strs, 4);
 
 	if (op) {
 		op->num[0] = (int64_t)r->size;
@@ -377,14 +352,23 @@ int sl_ledger_put(struct sl_ledger *l, const struct sl_ledger_row *r)
 
 int sl_ledger_remove(struct sl_ledger *l, const char *path)
 {
-	return queue(l, op_new(SL_OP_REMOVE, &path, 1));
+	return queue(l, sl_ledger_op_new(SL_OP_REMOVE, &path, 1));
+}
+
+int sl_ledger_facts_put(struct sl_ledger *l, const char *path, const void *p,
+			size_t n)
+{
+	struct sl_ledger_op *op = sl_ledger_op_new(p ? SL_OP_FACTS :
+						   SL_OP_FACTS_DEL, &path, 1);
+
+	return queue(l, op && p ? sl_ledger_op_blob(op, p, n) : op);
 }
 
 int sl_ledger_upload_begin(struct sl_ledger *l, const char *key,
 			   const char *upload_id, struct sl_wait *w)
 {
 	const char *strs[] = { upload_id, key };
-	struct sl_ledger_op *op = op_new(SL_OP_BEGIN, strs, 2);
+	struct sl_ledger_op *op = sl_ledger_op_new(SL_OP_BEGIN, strs, 2);
 	int r;
 
 	if (op)
@@ -397,7 +381,7 @@ int sl_ledger_upload_part(struct sl_ledger *l, const char *upload_id,
 			  const struct sl_part *p)
 {
 	const char *strs[] = { upload_id, p->etag };
-	struct sl_ledger_op *op = op_new(SL_OP_PART, strs, 2);
+	struct sl_ledger_op *op = sl_ledger_op_new(SL_OP_PART, strs, 2);
 
 	if (op) {
 		op->num[0] = p->number;
@@ -409,7 +393,7 @@ int sl_ledger_upload_part(struct sl_ledger *l, const char *upload_id,
 
 int sl_ledger_upload_end(struct sl_ledger *l, const char *upload_id)
 {
-	return queue(l, op_new(SL_OP_END, &upload_id, 1));
+	return queue(l, sl_ledger_op_new(SL_OP_END, &upload_id, 1));
 }
 
 int sl_ledger_event(struct sl_ledger *l, int64_t wall_ms, int errnum,
@@ -422,7 +406,7 @@ int sl_ledger_event(struct sl_ledger *l, int64_t wall_ms, int errnum,
 	if (!clean)
 		return -ENOMEM;
 	sl_text_redact(clean);
-	op = op_new(SL_OP_EVENT, strs, 2);
+	op = sl_ledger_op_new(SL_OP_EVENT, strs, 2);
 	if (op) {
 		op->num[0] = wall_ms;
 		op->num[1] = errnum;
@@ -435,13 +419,14 @@ int sl_ledger_meta_set(struct sl_ledger *l, const char *name,
 {
 	const char *strs[] = { name, value };
 
-	return queue(l, value ? op_new(SL_OP_META_SET, strs, 2) :
-				op_new(SL_OP_META_DEL, strs, 1));
+	return queue(l, sl_ledger_op_new(value ? SL_OP_META_SET :
+					 SL_OP_META_DEL, strs,
+					 value ? 2 : 1));
 }
 
 int sl_ledger_barrier(struct sl_ledger *l, struct sl_wait *w)
 {
-	struct sl_ledger_op *op = op_new(SL_OP_BARRIER, NULL, 0);
+	struct sl_ledger_op *op = sl_ledger_op_new(SL_OP_BARRIER, NULL, 0);
 	int r;
 
 	if (op)
@@ -463,6 +448,14 @@ int sl_ledger_uploads(struct sl_ledger *l,
 		      void *arg, struct sl_error *e)
 {
 	return sl_ledger_read_uploads(l->db, up, arg, e);
+}
+
+int sl_ledger_facts(struct sl_ledger *l,
+		    int (*one)(void *arg, const char *path, const void *p,
+			       size_t n),
+		    void *arg, struct sl_error *e)
+{
+	return sl_ledger_read_facts(l->db, one, arg, e);
 }
 
 char *sl_ledger_meta_get(struct sl_ledger *l, const char *name)

@@ -68,6 +68,18 @@ int sl_ledger_load(struct sl_ledger *l,
 int sl_ledger_put(struct sl_ledger *l, const struct sl_ledger_row *r);
 int sl_ledger_remove(struct sl_ledger *l, const char *path);
 
+/*
+ * What was learned of the file's content, as bytes of the caller's; goes with
+ * the file's row. p NULL: forgotten.
+ */
+int sl_ledger_facts_put(struct sl_ledger *l, const char *path, const void *p,
+			size_t n);
+/* All of them, in byte order of path. Call before the first put. */
+int sl_ledger_facts(struct sl_ledger *l,
+		    int (*one)(void *arg, const char *path, const void *p,
+			       size_t n),
+		    void *arg, struct sl_error *e) SL_MUST_CHECK;
+
 /* An upload id for 'key' exists; durable before w->done(0). */
 int sl_ledger_upload_begin(struct sl_ledger *l, const char *key,
 			   const char *upload_id, struct sl_wait *w)

@@ -3,12 +3,15 @@
  * The file behind the ledger: how it is opened, what is in it, and how
  * changes become durable. ledger.c's thread is the only writer.
  *
- * Format, version 1. PRAGMA application_id "SLFS", user_version 1; a higher
+ * Format, version 2. PRAGMA application_id "SLFS", user_version 2; a higher
  * one is refused, since a newer program may have meant something else by a
- * row. All texts are UTF-8 compared as bytes.
+ * row. Version 1 had no facts: it gets an empty table of them, and its files
+ * count as never judged. All texts are UTF-8 compared as bytes.
  *
  *   files    path -> state (its name), size, mtime in ns, mode, uid, gid,
  *            crc32 (NULL: none), etag, note. One row per path, never two.
+ *   facts    path -> what was learned of the content (facts.h); goes with the
+ *            row of files.
  *   uploads  upload_id -> key. A row from before the first part goes out
  *            until the upload was completed or aborted.
  *   parts    upload_id, number -> size, crc32, etag; go with their upload.
@@ -41,7 +44,7 @@
 #include "migration/state.h"
 
 #define APPLICATION_ID 0x534c4653 /* "SLFS" */
-#define VERSION 1
+#define VERSION 2
 #define BUSY_MS 10000
 
 #define STR_(x) #x
@@ -53,6 +56,12 @@ struct sl_ledger_db {
 	char *path;
 	sqlite3_stmt *stmt[SL_OP__COUNT];
 };
+
+#define FACTS_SCHEMA \
+	"CREATE TABLE facts(path TEXT PRIMARY KEY NOT NULL," \
+	" bytes BLOB NOT NULL) WITHOUT ROWID;" \
+	"CREATE TRIGGER files_end AFTER DELETE ON files BEGIN" \
+	" DELETE FROM facts WHERE path = old.path; END;"
 
 static const char schema[] =
 	"CREATE TABLE files(path TEXT PRIMARY KEY NOT NULL,"
@@ -76,10 +85,16 @@ static const char schema[] =
 	"CREATE TRIGGER events_cap AFTER INSERT ON events BEGIN"
 	" DELETE FROM events WHERE id <= new.id - 10000; END;"
 	"INSERT INTO meta VALUES('syncs', '0');"
+	FACTS_SCHEMA
 	"PRAGMA application_id=" STR(APPLICATION_ID) ";"
 	"PRAGMA user_version=" STR(VERSION) ";";
 
-/* Texts first, then numbers: the order in which an op is bound. */
+/* What makes a version the next one; [0]: version 1. */
+static const char *const upgrades[VERSION - 1] = {
+	FACTS_SCHEMA,
+};
+
+/* Texts first, then numbers, then the blob: the order of binding. */
 static const struct {
 	const char *sql;
 	int strs, nums;
@@ -88,6 +103,9 @@ static const struct {
 			" mtime_ns, mode, uid, gid, crc32)"
 			" VALUES(?,?,?,?,?,?,?,?,?,?)", 4, 6 },
 	[SL_OP_REMOVE] = { "DELETE FROM files WHERE path=?", 1, 0 },
+	[SL_OP_FACTS] = { "REPLACE INTO facts(path, bytes) VALUES(?,?)",
+			  1, 0 },
+	[SL_OP_FACTS_DEL] = { "DELETE FROM facts WHERE path=?", 1, 0 },
 	[SL_OP_BEGIN] = { "REPLACE INTO uploads(upload_id, key) VALUES(?,?)",
 			  2, 0 },
 	[SL_OP_PART] = { "REPLACE INTO parts(upload_id, etag, number, size,"
@@ -175,17 +193,35 @@ static void rollback(struct sl_ledger_db *db)
 		(void)sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
 }
 
-static int create_schema(struct sl_ledger_db *db, struct sl_error *e)
+static int exec_whole(struct sl_ledger_db *db, const char *sql,
+		      struct sl_error *e)
 {
 	int r = exec(db, "BEGIN IMMEDIATE", "create", e);
 
 	if (!r)
-		r = exec(db, schema, "create", e);
+		r = exec(db, sql, "create", e);
 	if (!r)
 		r = exec(db, "COMMIT", "create", e);
 	if (r)
 		rollback(db);
 	return r;
+}
+
+static int upgrade(struct sl_ledger_db *db, int from, struct sl_error *e)
+{
+	for (int v = from; v < VERSION; v++) {
+		char sql[1024];
+		int r;
+
+		if ((size_t)snprintf(sql, sizeof(sql), "%sPRAGMA user_version"
+				     "=%d", upgrades[v - 1], v + 1) >=
+		    sizeof(sql))
+			SL_BUG("an upgrade of the ledger is too long");
+		r = exec_whole(db, sql, e);
+		if (r)
+			return r;
+	}
+	return 0;
 }
 
 static int check_version(struct sl_ledger_db *db, struct sl_error *e)
@@ -201,7 +237,7 @@ static int check_version(struct sl_ledger_db *db, struct sl_error *e)
 	if (r)
 		return r;
 	if (!version && !app && !tables)
-		return create_schema(db, e);
+		return exec_whole(db, schema, e);
 	if (app != APPLICATION_ID || version < 1)
 		return sl_error_set(e, EUCLEAN,
 				    "'%s' is a database, but no ledger; move "
@@ -211,7 +247,7 @@ static int check_version(struct sl_ledger_db *db, struct sl_error *e)
 				    "the ledger '%s' has version %d, this "
 				    "program knows %d; use the newer program",
 				    db->path, version, VERSION);
-	return 0;
+	return upgrade(db, version, e);
 }
 
 static int check_content(struct sl_ledger_db *db, struct sl_error *e)
@@ -337,6 +373,9 @@ static int run_op(struct sl_ledger_db *db, const struct sl_ledger_op *op)
 		rc = op->last_null && i == nums - 1 ?
 			     sqlite3_bind_null(s, strs + i + 1) :
 			     sqlite3_bind_int64(s, strs + i + 1, op->num[i]);
+	if (!rc && op->blob)
+		rc = sqlite3_bind_blob64(s, strs + nums + 1, op->blob,
+					 op->blob_size, SQLITE_STATIC);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
 	/* Repeats the result of step. */

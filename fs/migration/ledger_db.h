@@ -12,6 +12,8 @@
 enum sl_ledger_kind {
 	SL_OP_PUT,
 	SL_OP_REMOVE,
+	SL_OP_FACTS,
+	SL_OP_FACTS_DEL,
 	SL_OP_BEGIN,
 	SL_OP_PART,
 	SL_OP_END,
@@ -25,16 +27,26 @@ enum sl_ledger_kind {
 #define SL_OP_STRS 4
 #define SL_OP_NUMS 6
 
-/* One queued change; the strings lie behind the struct, in one block. */
+/* One queued change; the strings lie behind the struct. */
 struct sl_ledger_op {
 	struct sl_ledger_op *next;
 	enum sl_ledger_kind kind;
 	char *str[SL_OP_STRS];
 	int64_t num[SL_OP_NUMS];
 	bool last_null;	   /* the last number is NULL: no checksum */
-	size_t bytes;	   /* of the block */
+	void *blob;	   /* owned, bound last; NULL: none */
+	size_t blob_size;
+	size_t bytes;	   /* of all of it */
 	struct sl_wait *w; /* NULL, or who waits for it to be on disk */
 };
+
+/* ledger_op.c: copies; at most SL_OP_STRS texts. NULL: out of memory. */
+struct sl_ledger_op *sl_ledger_op_new(enum sl_ledger_kind kind,
+				      const char *const strs[], size_t count);
+/* Gives it bytes; takes 'op', also when it returns NULL. */
+struct sl_ledger_op *sl_ledger_op_blob(struct sl_ledger_op *op, const void *p,
+				       size_t n);
+void sl_ledger_op_free(struct sl_ledger_op *op);
 
 struct sl_ledger_db;
 
@@ -63,6 +75,10 @@ int sl_ledger_read_uploads(struct sl_ledger_db *db,
 			   int (*up)(void *arg, const char *key,
 				     const char *upload_id),
 			   void *arg, struct sl_error *e) SL_MUST_CHECK;
+int sl_ledger_read_facts(struct sl_ledger_db *db,
+			 int (*one)(void *arg, const char *path,
+				    const void *p, size_t n),
+			 void *arg, struct sl_error *e) SL_MUST_CHECK;
 char *sl_ledger_read_meta(struct sl_ledger_db *db, const char *name);
 
 /* For ledger_read.c: the connection and its path. */

@@ -148,6 +148,33 @@ int sl_ledger_read_uploads(struct sl_ledger_db *db,
 		    " ORDER BY key, upload_id", one_upload, &c, e);
 }
 
+struct facts_call {
+	int (*one)(void *arg, const char *path, const void *p, size_t n);
+	void *arg;
+};
+
+static int one_facts(sqlite3_stmt *s, void *arg)
+{
+	struct facts_call *c = arg;
+	const char *path = text(s, 0);
+	const void *p = sqlite3_column_blob(s, 1);
+	int n = sqlite3_column_bytes(s, 1);
+
+	return path[0] && n >= 0 ? c->one(c->arg, path, p, (size_t)n) :
+				   -EUCLEAN;
+}
+
+int sl_ledger_read_facts(struct sl_ledger_db *db,
+			 int (*one)(void *arg, const char *path,
+				    const void *p, size_t n),
+			 void *arg, struct sl_error *e)
+{
+	struct facts_call c = { one, arg };
+
+	return each(db, "SELECT path, bytes FROM facts ORDER BY path",
+		    one_facts, &c, e);
+}
+
 char *sl_ledger_read_meta(struct sl_ledger_db *db, const char *name)
 {
 	sqlite3_stmt *s = NULL;

@@ -6,6 +6,8 @@
  * the file is written. It never fails: a report that cannot be made says so.
  */
 #include "mount/control_internal.h"
+#include "mount/readback.h"
+#include "mount/verdict.h"
 
 #include <string.h>
 
@@ -29,10 +31,11 @@ static const struct sl_control table[] = {
 	  .document = true },
 	{ .name = ".launch",
 	  .mode = 0600,
-	  .usage = "echo launch NODE... > .launch   or   relaunch, "
-		   "launch anyway",
+	  .usage = "echo launch NODE... > .launch   or   "
+		   "launch NODE=SEAL..., relaunch, launch anyway",
 	  .help = "Compares what was copied with what is there, and starts "
-		  "the import if nothing is missing. 'relaunch' repeats a "
+		  "the import if nothing is missing. A seal (see .seal) "
+		  "proves what a node sent. 'relaunch' repeats a "
 		  "failed import; 'launch anyway' asks no questions.",
 	  .render = sl_render_launch,
 	  .act = sl_act_launch },
@@ -92,6 +95,29 @@ static const struct sl_control table[] = {
 	  .help = "Files that were taken from the copy but are not uploaded, "
 		  "and why.",
 	  .render = sl_mount_skipped },
+	{ .name = ".verify",
+	  .mode = 0600,
+	  .usage = "echo verify > .verify   or   echo verify NODE... > .verify",
+	  .help = "What was found in the files that were copied, as if the "
+		  "copy had ended: each finding with its rule, file and cure. "
+		  "'verify' reads back what came by another tool, or when "
+		  "the state directory was lost.",
+	  .render = sl_render_verify,
+	  .act = sl_act_verify },
+	{ .name = ".seal",
+	  .mode = 0444,
+	  .usage = "grep -v '^#' .seal",
+	  .help = "NODE=SEAL of each node that was copied here, for 'launch "
+		  "NODE=SEAL...': it tells names, sizes and ETags in one "
+		  "word. Only a comment while a copy is under way or has "
+		  "failed.",
+	  .render = sl_render_seal },
+	{ .name = ".schema.cql",
+	  .mode = 0444,
+	  .usage = "cqlsh -f .schema.cql",
+	  .help = "The types and tables that the target must have, from the "
+		  "schemas and SSTables that were copied.",
+	  .render = sl_render_schema },
 	{ .name = ".metrics",
 	  .mode = 0444,
 	  .usage = "cat .metrics",

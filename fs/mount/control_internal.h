@@ -22,10 +22,11 @@
 #include "migration/gate.h"
 #include "mount/control.h"
 
-#define SL_CONTROLS_MAX 16
+#define SL_CONTROLS_MAX 24
 #define SL_RATE_SAMPLES 6
 
 struct sl_launch;
+struct sl_readback;
 
 enum sl_outcome_kind {
 	SL_OUTCOME_NONE,
@@ -59,6 +60,8 @@ struct sl_control_request {
 	enum sl_command command;
 	bool cancel_on_interrupt;   /* nothing goes on without the writer */
 	bool holds_launch;
+	/* The writer was interrupted; controls' mu is held. NULL: goes on. */
+	void (*interrupt_locked)(struct sl_control_request *r);
 	char note[512];		    /* goes with a good outcome; or "" */
 	struct sl_error error;	    /* what went wrong, when act knows */
 };
@@ -71,12 +74,14 @@ struct sl_rate {
 	int count; /* the oldest first */
 };
 
+#define SL_GATE_COUNTS (SL_GATE_NOTE + 2 * SL_RULE__COUNT)
+
 struct sl_gate_summary {
 	bool any;
 	bool open;
 	int errnum;
 	int64_t wall_ms;
-	uint64_t count[SL_GATE__COUNT];
+	uint64_t count[SL_GATE_COUNTS]; /* by sl_gate_counted() */
 	char text[512];
 };
 
@@ -95,6 +100,10 @@ struct sl_controls {
 	bool launching SL_GUARDED_BY(mu);  /* a write to .launch runs */
 	int gating SL_GUARDED_BY(mu);	   /* gates at work */
 	struct sl_launch *listing SL_GUARDED_BY(mu);
+	/* readback.c: at work; and the paths of other nodes it judged */
+	struct sl_readback *readback SL_GUARDED_BY(mu);
+	char **verified SL_GUARDED_BY(mu);
+	size_t verified_count SL_GUARDED_BY(mu);
 	char *report SL_GUARDED_BY(mu);	   /* of the last gate; or NULL */
 	struct sl_gate_summary gate SL_GUARDED_BY(mu);
 };
@@ -140,6 +149,8 @@ int sl_act_launch(struct sl_mount *m, const char *line, struct sl_wait *w,
 		  struct sl_error *e);
 void sl_launch_cancel_locked(struct sl_controls *cs);
 int sl_render_launch(struct sl_mount *m, struct sl_buf *out);
+/* seal_report.c */
+int sl_render_seal(struct sl_mount *m, struct sl_buf *out);
 void sl_gate_keep(struct sl_controls *cs, const struct sl_gate *g, int err,
 		  const struct sl_error *e);
 

@@ -134,8 +134,11 @@ int sl_mount_refuse(struct sl_mount *m, const char *path, enum sl_rule why,
 {
 	const struct sl_rule_info *rule = sl_rule_info(why);
 	struct sl_error said = { 0 };
-	int r = sl_error_set(&said, EOPNOTSUPP, "%s%s%s", rule->sentence,
-			     *rule->cure ? "; " : "", rule->cure);
+	int r = sl_error_set(&said, EOPNOTSUPP, "%s: %s%s%s", rule->name,
+			     rule->sentence, *rule->cure ? "; " : "",
+			     rule->cure);
+
+	__atomic_add_fetch(&m->refused, 1, __ATOMIC_RELAXED);
 
 	sl_mount_event(m, EOPNOTSUPP, path, said.text, NULL);
 	if (e)

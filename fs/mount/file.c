@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "mount/verdict.h"
 #include "mount/version.h"
 
 #define LOOK_FROM ((uint64_t)1 << 20)
@@ -25,6 +26,7 @@ void sl_file_unref(struct sl_file *f)
 {
 	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	sl_verdict_release(f);
 	sl_upload_unref(f->up);
 	sl_mutex_lock(&f->m->tree->mu);
 	sl_tree_unpin_locked(f->m->tree, f->node);
@@ -214,6 +216,10 @@ int sl_version_upload_locked(struct sl_file *f)
 	r = sl_upload_new(f->store->engine, f->key, 0, f, &f->up, &e);
 	if (r)
 		return sl_version_fail_locked(f, -r, e.text);
+	r = sl_verdict_begin_locked(f);
+	if (r)
+		return sl_version_fail_locked(f, -r, "there is no memory to "
+			"judge the file; copy it again");
 	resume_locked(f);
 	return 0;
 }

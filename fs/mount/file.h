@@ -34,6 +34,7 @@ struct sl_file {
 	bool deferred SL_GUARDED_BY(mu); /* empty: commits at release */
 	struct sl_commit commit SL_GUARDED_BY(mu);
 	struct sl_upload *up SL_GUARDED_BY(mu);
+	struct sl_trial *verdict SL_GUARDED_BY(mu); /* of 'up'; or NULL */
 	struct sl_wait adopt_w;		/* our own interest in the commit */
 	bool adopt_busy SL_GUARDED_BY(mu);   /* a commit was asked for */
 	bool following SL_GUARDED_BY(mu);    /* adopt_w is the engine's */
@@ -124,7 +125,7 @@ struct sl_row_copy {
 	struct sl_ledger_row row;
 	char path[SL_PATH_MAX];
 	char etag[SL_ETAG_ROOM];
-	char note[256];
+	char note[1024];
 };
 int sl_row_take_locked(struct sl_tree *t, const struct sl_node *n,
 		       struct sl_row_copy *ret) SL_MUST_CHECK;

@@ -13,7 +13,7 @@
 
 static void put_clean(struct sl_buf *b, const char *s)
 {
-	char text[1200];
+	char text[4096];
 
 	sl_text_clean(text, sizeof(text), s, strlen(s));
 	sl_buf_puts(b, text);
@@ -33,18 +33,22 @@ static void put_nodes(const struct sl_gate *g, struct sl_buf *b)
 	}
 }
 
-static void put_findings(const struct sl_gate *g, struct sl_buf *b)
+/* The findings of one kind, and how many did not fit. */
+static void put_kind(const struct sl_gate *g, struct sl_buf *b, bool closes,
+		     uint64_t all)
 {
 	struct sl_gate_finding f;
-	uint64_t kept = 0, all = 0;
+	uint64_t kept = 0;
 
-	for (int i = 0; i < SL_GATE__COUNT; i++)
-		all += sl_gate_count(g, (enum sl_gate_rule)i);
 	if (!all)
 		return;
-	sl_buf_printf(b, "\nfindings: %" PRIu64 "\n", all);
-	for (; sl_gate_finding(g, kept, &f); kept++) {
-		sl_buf_printf(b, "  %s: ", sl_gate_rule_name(f.rule));
+	sl_buf_printf(b, "\n%s: %" PRIu64 "\n",
+		      closes ? "findings" : "warnings", all);
+	for (size_t i = 0; sl_gate_finding(g, i, &f); i++) {
+		if (f.closes != closes)
+			continue;
+		kept++;
+		sl_buf_printf(b, "  %s: ", f.name);
 		if (f.path[0]) {
 			put_clean(b, f.path);
 			sl_buf_puts(b, ": ");
@@ -54,6 +58,18 @@ static void put_findings(const struct sl_gate *g, struct sl_buf *b)
 	}
 	if (kept < all)
 		sl_buf_printf(b, "  ... and %" PRIu64 " more\n", all - kept);
+}
+
+static void put_findings(const struct sl_gate *g, struct sl_buf *b)
+{
+	uint64_t closing = 0, others = sl_gate_count(g, SL_GATE_NOTE), n;
+	const char *name;
+	bool closes;
+
+	for (size_t i = 0; sl_gate_counted(g, i, &name, &closes, &n); i++)
+		*(closes ? &closing : &others) += n;
+	put_kind(g, b, true, closing);
+	put_kind(g, b, false, others);
 }
 
 void sl_gate_keep(struct sl_controls *cs, const struct sl_gate *g, int err,
@@ -76,8 +92,13 @@ void sl_gate_keep(struct sl_controls *cs, const struct sl_gate *g, int err,
 	if (err)
 		sl_buf_printf(&b, ": %s (%s)", s.text, sl_errno_name(-err));
 	sl_buf_puts(&b, "\n");
-	for (int i = 0; g && i < SL_GATE__COUNT; i++)
-		s.count[i] = sl_gate_count(g, (enum sl_gate_rule)i);
+	for (size_t i = 0; g && i < SL_GATE_COUNTS; i++) {
+		const char *name;
+		bool closes;
+
+		if (!sl_gate_counted(g, i, &name, &closes, &s.count[i]))
+			break;
+	}
 	if (g) {
 		put_nodes(g, &b);
 		put_findings(g, &b);
@@ -99,7 +120,8 @@ int sl_render_launch(struct sl_mount *m, struct sl_buf *out)
 	if (r)
 		return r;
 	sl_buf_puts(out, "\n");
-	if (cs->gating)
+	/* The writer is answered before the gate has gone. */
+	if (cs->gating && cs->launching)
 		return sl_buf_puts(out, "the gate is looking at the migration "
 				   "directory\n");
 	return sl_buf_puts(out, cs->report ? cs->report :

@@ -4,6 +4,7 @@
  * no RELEASE, and what is still open must be let go before the engine is.
  */
 #include "mount/ops.h"
+#include "mount/version.h"
 
 struct sl_fh *sl_fh_new(struct sl_mount *m)
 {
@@ -55,4 +56,24 @@ void sl_mount_drop_handles(struct sl_mount *m)
 {
 	while (m->handles)
 		sl_fh_free(m, m->handles, 0);
+}
+
+/*
+ * Who has the file open will not be heard of again: no RELEASE comes once the
+ * session is over. So the upload, which the engine waits for, is let go here.
+ */
+void sl_file_shutdown(struct sl_file *f)
+{
+	struct sl_upload *up;
+
+	sl_mutex_lock(&f->mu);
+	f->writers = 0;
+	if (f->begun && !f->skip && !f->adopted && !f->err)
+		sl_version_fail_locked(f, EINTR, "the migration or the mount "
+				       "was left before the copy ended; copy "
+				       "it again");
+	up = sl_steal(&f->up);
+	sl_mutex_unlock(&f->mu);
+	sl_upload_unref(up);
+	sl_version_detach(f);
 }

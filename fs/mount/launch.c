@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * .launch: the gate, and what goes around it. A launch with a gate takes
- * three turns, none of which waits:
+ * these turns, none of which waits:
  *
  *   look     worker   rows of this mount into the gate, listing begun
  *   (list)   backend  every listed object into the gate
+ *   (ask)    backend  unfinished uploads, where the store tells of them
  *   judge    worker   gate closed: the report is kept, the writer gets the
  *                     errno. Open: the file counts must be those of the
  *                     first turn, then the service is asked to launch.
@@ -16,26 +17,28 @@
 #include <string.h>
 
 #include "log.h"
+#include "mount/clear.h"
 #include "mount/control_internal.h"
+#include "mount/launch_names.h"
 #include "mount/store.h"
+#include "mount/strangers.h"
+#include "mount/verdict.h"
 
 /* A writer waits: an outage is better told than sat out. */
 #define LIST_RETRY_MS 60000
-/* Names cut from a line of SL_CONTROL_LINE_MAX bytes are fewer than this. */
-#define NAMES_MAX SL_NODES_MAX
 
 struct sl_launch {
 	struct sl_control_work work;
 	struct sl_op list;
+	struct sl_op ask;
+	struct sl_op *now; /* controls' mu: under way while 'listing' is us */
+	struct sl_strangers *strangers;
 	struct sl_mount *m;
 	struct sl_store *store;
 	struct sl_gate *gate;
 	struct sl_control_request *request;
 	struct sl_counts before;
-	char **expect; /* into 'line', or borrowed from the options */
-	int expect_count;
-	char *line;
-	char **names;
+	struct sl_launch_names names;
 	int err;
 	struct sl_error error;
 };
@@ -46,8 +49,8 @@ static void launch_free(struct sl_launch *l)
 		return;
 	sl_gate_free(l->gate);
 	sl_store_unref(l->store);
-	free(l->line);
-	free(l->names);
+	sl_launch_names_release(&l->names);
+	sl_strangers_free(l->strangers);
 	free(l);
 }
 
@@ -81,6 +84,22 @@ static int check_unchanged(struct sl_launch *l)
 			    "launch again");
 }
 
+/* Where the store does not tell, the listing has to do. */
+static int add_strangers(struct sl_launch *l)
+{
+	const struct sl_op *op = &l->ask;
+
+	if (op->err == -EACCES || op->err == -EROFS)
+		return sl_gate_add(l->gate, SL_GATE_NOTE, "", "the store does "
+				   "not grant to list unfinished uploads, so "
+				   "it is not known whether other nodes are "
+				   "still copying");
+	if (op->err)
+		return sl_error_set(&l->error, -op->err, "cannot list "
+				    "unfinished uploads: %s", op->error.text);
+	return sl_strangers_tell(l->strangers, l->gate);
+}
+
 static int judge(struct sl_launch *l)
 {
 	const struct sl_op *op = &l->list;
@@ -94,6 +113,8 @@ static int judge(struct sl_launch *l)
 	else if (!r && op->err)
 		r = sl_error_set(&l->error, -op->err, "cannot list the "
 				 "migration directory: %s", op->error.text);
+	if (!r)
+		r = add_strangers(l);
 	if (!r)
 		r = sl_gate_finish(l->gate, &l->error);
 	if (!r)
@@ -113,6 +134,8 @@ static void run_judge(struct sl_control_work *w)
 	sl_gate_keep(cs, l->gate, r, &l->error);
 	if (!r && sl_controls_stopping(cs))
 		r = -ECANCELED;
+	if (!r)
+		sl_clear_launched(l->store, l->gate);
 	if (!r)
 		r = sl_act_command(l->m, SL_CMD_LAUNCH, NULL, &l->request->w,
 				   &l->error);
@@ -134,38 +157,83 @@ static int on_entry(struct sl_op *op, const struct sl_list_entry *entry)
 	return sl_gate_listed(l->gate, entry->key, &entry->obj);
 }
 
-static void on_listed(struct sl_op *op)
+static int on_upload(struct sl_op *op, const struct sl_upload_entry *entry)
 {
-	struct sl_launch *l = sl_container_of(op, struct sl_launch, list);
+	struct sl_launch *l = sl_container_of(op, struct sl_launch, ask);
+
+	return sl_strangers_seen(l->strangers, entry);
+}
+
+/* From here on there is nothing to cancel. */
+static void end_op(struct sl_launch *l)
+{
 	struct sl_controls *cs = l->m->controls;
 
-	/* From here on there is nothing to cancel. */
 	sl_mutex_lock(&cs->mu);
 	cs->listing = NULL;
 	sl_mutex_unlock(&cs->mu);
+}
+
+static void on_asked(struct sl_op *op)
+{
+	struct sl_launch *l = sl_container_of(op, struct sl_launch, ask);
+
+	end_op(l);
 	push_judge(l);
+}
+
+/* done() takes the lock, and never comes inside the call. */
+static void start_op(struct sl_launch *l, struct sl_op *op,
+		     sl_backend_start_fn *start)
+{
+	struct sl_controls *cs = l->m->controls;
+
+	op->prefix = "";
+	op->retry_for_ms = LIST_RETRY_MS;
+	SL_LOCK_SCOPE(&cs->mu);
+	cs->listing = l;
+	l->now = op;
+	start(l->store->backend, op);
+}
+
+static void run_ask(struct sl_control_work *w)
+{
+	struct sl_launch *l = sl_container_of(w, struct sl_launch, work);
+
+	if (sl_controls_stopping(l->m->controls))
+		l->err = -ECANCELED;
+	if (l->err || l->list.err ||
+	    !(l->store->backend->caps & SL_CAP_UPLOADS)) {
+		run_judge(w);
+		return;
+	}
+	l->ask.on_upload = on_upload;
+	l->ask.done = on_asked;
+	start_op(l, &l->ask, sl_backend_uploads);
+}
+
+static void on_listed(struct sl_op *op)
+{
+	struct sl_launch *l = sl_container_of(op, struct sl_launch, list);
+
+	end_op(l);
+	l->work.run = run_ask;
+	sl_control_push(l->m->controls, &l->work);
 }
 
 void sl_launch_cancel_locked(struct sl_controls *cs)
 {
 	if (cs->listing)
 		sl_backend_cancel(cs->listing->store->backend,
-				  &cs->listing->list);
+				  cs->listing->now);
 }
 
 static void start_list(struct sl_launch *l)
 {
-	struct sl_controls *cs = l->m->controls;
-
-	l->list.prefix = "";
 	l->list.recursive = true;
-	l->list.retry_for_ms = LIST_RETRY_MS;
 	l->list.on_entry = on_entry;
 	l->list.done = on_listed;
-	/* done() takes the lock, and never comes inside the call. */
-	SL_LOCK_SCOPE(&cs->mu);
-	cs->listing = l;
-	sl_backend_list(l->store->backend, &l->list);
+	start_op(l, &l->list, sl_backend_list);
 }
 
 static int on_row(void *arg, const struct sl_ledger_row *row)
@@ -211,14 +279,41 @@ static int make_gate(struct sl_launch *l)
 	struct sl_gate_config cfg = {
 		.own = (const char *const *)own,
 		.own_count = own_count,
-		.expect = (const char *const *)l->expect,
-		.expect_count = l->expect_count,
+		.expect = (const char *const *)l->names.expect,
+		.expect_count = l->names.expect_count,
+		.seals = (const char *const *)l->names.seals,
+		.rules = &l->m->rules,
 	};
 
 	if (!r)
 		r = sl_gate_new(&cfg, &l->gate);
+	if (!r)
+		r = sl_strangers_new(l->store, own, own_count, &l->strangers);
 	free_names(own, own_count);
 	return r;
+}
+
+struct judging {
+	struct sl_gate *gate;
+	int err;
+};
+
+static void on_found(void *arg, const struct sl_finding *f)
+{
+	struct judging *j = arg;
+
+	/* That there is nothing at all is the gate's to say. */
+	if (!j->err && f->rule != SL_RULE_NOTHING)
+		j->err = sl_gate_found(j->gate, f);
+}
+
+/* What is known from the streams, of our nodes and between them. */
+static int add_judgement(struct sl_launch *l)
+{
+	struct judging j = { .gate = l->gate };
+	int r = sl_verdicts_all(l->store->verdicts, NULL, on_found, &j);
+
+	return r ? r : j.err;
 }
 
 static void run_look(struct sl_control_work *w)
@@ -231,6 +326,8 @@ static void run_look(struct sl_control_work *w)
 		l->err = sl_mount_rows(l->m, on_row, l);
 	if (!l->err)
 		l->err = add_findings(l);
+	if (!l->err)
+		l->err = add_judgement(l);
 	if (!l->err && sl_controls_stopping(l->m->controls))
 		l->err = -ECANCELED;
 	if (!l->err && !(l->store->backend->caps & SL_CAP_LIST))
@@ -239,37 +336,6 @@ static void run_look(struct sl_control_work *w)
 		push_judge(l);
 	else
 		start_list(l);
-}
-
-/* Cuts "launch a b" into names; they point into l->line. */
-static int cut_names(struct sl_launch *l, const char *rest, struct sl_error *e)
-{
-	char *save = NULL;
-
-	l->line = strdup(rest);
-	l->names = calloc(NAMES_MAX, sizeof(*l->names));
-	if (!l->line || !l->names)
-		return sl_error_set(e, ENOMEM, "out of memory");
-	l->expect = l->names;
-	for (char *p = strtok_r(l->line, " \t", &save); p;
-	     p = strtok_r(NULL, " \t", &save)) {
-		if (strchr(p, '='))
-			return sl_error_set(e, EINVAL, "'%.64s': seals are "
-					    "not taken by this version; give "
-					    "the node names alone", p);
-		if (!sl_node_name_valid(p, strlen(p)))
-			return sl_error_set(e, EINVAL, "'%.64s' is not a node "
-					    "name", p);
-		if (l->expect_count == NAMES_MAX)
-			return sl_error_set(e, EINVAL, "more than %d nodes",
-					    NAMES_MAX);
-		l->names[l->expect_count++] = p;
-	}
-	if (!l->expect_count) {
-		l->expect = l->m->opt->expect;
-		l->expect_count = l->m->opt->expect_count;
-	}
-	return 0;
 }
 
 /* No listing of hours for what the state forbids anyway. */
@@ -293,7 +359,7 @@ static int check_state(struct sl_mount *m, struct sl_error *e)
 
 static int prepare(struct sl_launch *l, const char *rest, struct sl_error *e)
 {
-	int r = cut_names(l, rest, e);
+	int r = sl_launch_names_cut(&l->names, l->m->opt, rest, e);
 
 	if (!r)
 		r = check_state(l->m, e);
@@ -384,6 +450,7 @@ int sl_act_launch(struct sl_mount *m, const char *line, struct sl_wait *w,
 		return r ? r : grammar[i].act(m, line + n, w, e);
 	}
 	return sl_error_set(e, EINVAL, ".launch takes 'launch NODE...', "
-			    "'relaunch' or 'launch anyway', not '%.64s'",
+			    "'launch NODE=SEAL...', 'relaunch' or 'launch "
+			    "anyway', not '%.64s'",
 			    line);
 }

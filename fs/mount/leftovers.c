@@ -118,6 +118,16 @@ char *sl_leftovers_claim(struct sl_leftovers *l, const char *key,
 	return NULL;
 }
 
+bool sl_leftovers_has(struct sl_leftovers *l, const char *id)
+{
+	SL_LOCK_SCOPE(&l->mu);
+	for (const struct leftover *o = l->head; o; o = o->next) {
+		if (!strcmp(o->id, id))
+			return true;
+	}
+	return false;
+}
+
 void sl_leftovers_orphan(struct sl_leftovers *l, struct sl_upload *owner)
 {
 	SL_LOCK_SCOPE(&l->mu);

@@ -22,6 +22,7 @@
  * lock of the source's inode during LINK, and close(2) of it needs that.
  */
 #include "mount/link.h"
+#include "mount/verdict.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -424,7 +425,7 @@ static int judge(struct sl_mount *m, const char *path, struct sl_path *j)
 {
 	sl_path_judge(&m->rules, path, false, j);
 	if (j->cls == SL_PATH_UPLOAD || j->cls == SL_PATH_SKIP)
-		return 0;
+		return sl_verdicts_create(m, j, path, false, NULL);
 	return sl_mount_refuse(m, path, j->why, NULL);
 }
 

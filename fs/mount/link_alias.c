@@ -53,6 +53,7 @@ static void inherit_locked(struct sl_tree *t, struct sl_node *n,
 	n->mtime_ns = old->mtime_ns;
 	sl_tree_set_size_locked(t, n, old->size);
 	sl_tree_set_state_locked(t, n, old->u.f.state);
+	sl_tree_set_verdict_locked(t, n, old->verdict);
 }
 
 static int take(struct sl_link *l, struct sl_node *from)
@@ -84,9 +85,9 @@ static int place_locked(struct sl_park *p, const struct sl_path *to,
 		sl_tree_pin_locked(old);
 	r = sl_tree_move_locked(t, n, p->node2, p->name);
 	if (!r) {
-		inherit_locked(t, n, old);
 		n->u.f.cls = to->cls;
 		n->u.f.why = to->why;
+		inherit_locked(t, n, old);
 		sl_tree_touch_locked(p->node2);
 	}
 	if (!r && *ret_same)

@@ -21,6 +21,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "mount/verdict.h"
 
 #define FOREIGN_FRESH_MS 1000
 /* A listing that took long is good for that many times as long. */
@@ -97,11 +98,24 @@ static int contradict(struct sl_tree *t, struct sl_node *n)
 				"than were copied; copy it again");
 }
 
-static int merge_file(struct sl_mount *m, struct sl_node *dir,
-		      const char *name, const struct sl_object *o)
+/* A file of ours that did not come through here: nobody judged it. */
+static void note_unread(struct listing *l, const struct sl_node *n,
+			const struct sl_object *o)
 {
+	char path[SL_PATH_MAX];
+
+	sl_mutex_assume_held(&l->m->tree->mu);
+	if (n->own && n->u.f.cls == SL_PATH_UPLOAD &&
+	    !sl_tree_path_locked(l->m->tree, n, path))
+		sl_verdicts_unread(l->store->verdicts, path, o);
+}
+
+static int merge_file(struct listing *l, const char *name,
+		      const struct sl_object *o)
+{
+	struct sl_mount *m = l->m;
 	struct sl_tree *t = m->tree;
-	struct sl_node *n;
+	struct sl_node *dir = l->dir, *n;
 	int r = 0;
 
 	sl_mutex_assume_held(&t->mu);
@@ -120,6 +134,7 @@ static int merge_file(struct sl_mount *m, struct sl_node *dir,
 			return r == -ENAMETOOLONG ? 0 : r;
 		n->marked = true;
 		sl_tree_set_state_locked(t, n, SL_FILE_COMMITTED);
+		note_unread(l, n, o);
 	}
 	sl_tree_set_size_locked(t, n, o->size);
 	return r ? r : adopt_listed(n, o);
@@ -177,7 +192,7 @@ static int on_entry(struct sl_op *op, const struct sl_list_entry *e)
 	if (!l->dir->linked)
 		return -ESTALE;
 	return e->is_prefix ? merge_dir(l->m, l->dir, name) :
-		merge_file(l->m, l->dir, name, &e->obj);
+		merge_file(l, name, &e->obj);
 }
 
 /* A file that should be there and was not listed. */
@@ -188,6 +203,19 @@ static bool is_missing(const struct sl_node *n)
 		return false;
 	/* Committed while this listing was under way: keep it. */
 	return !n->own || n->from_ledger || n->u.f.state != SL_FILE_COMMITTED;
+}
+
+static void lose_locked(struct sl_tree *t, struct listing *l,
+			const struct sl_node *n) SL_REQUIRES(t->mu);
+static void lose_locked(struct sl_tree *t, struct listing *l,
+			const struct sl_node *n)
+{
+	char path[SL_PATH_MAX];
+
+	sl_log_warn("'%s' is no longer in the bucket; copy it again",
+		    n->name);
+	if (!sl_tree_path_locked(t, n, path))
+		sl_verdicts_drop(l->store->verdicts, path);
 }
 
 /* Ends what marks mean; after a whole listing, what has none is dropped. */
@@ -205,8 +233,7 @@ static void sweep_locked(struct sl_tree *t, struct listing *l, bool whole)
 		if (!whole || !missing)
 			continue;
 		if (n->own)
-			sl_log_warn("'%s' is no longer in the bucket; copy it "
-				    "again", n->name);
+			lose_locked(t, l, n);
 		sl_tree_unlink_locked(t, n);
 	}
 }

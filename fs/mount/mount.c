@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "guest.h"
 #include "log.h"
+#include "mount/clear.h"
 #include "mount/control.h"
 #include "mount/events.h"
 #include "mount/file.h"
@@ -121,6 +122,7 @@ static void open_store(struct sl_mount *m, const struct sl_migration_view *v)
 	__atomic_store_n(&m->store_waits, false, __ATOMIC_SEQ_CST);
 	forget_store(m);
 	sl_store_bury(m);
+	__atomic_store_n(&m->refused, 0, __ATOMIC_RELAXED);
 	if (sl_store_open(m, v, &s, &e)) {
 		set_store(m, NULL, &e);
 		sl_mount_event(m, e.errnum, NULL, "the migration directory "
@@ -150,6 +152,7 @@ static void on_changed(void *arg)
 		open_store(m, &v);
 	else if (v.id[0] && v.life == SL_LIFE_INITIALIZING)
 		remember(m, v.id);
+	sl_clear_changed(m, &v);
 	sl_migration_view_release(&v);
 }
 
@@ -257,6 +260,8 @@ static int build(struct sl_mount *m, struct sl_error *e)
 	if (!r)
 		r = sl_tree_new(&m->tree);
 	if (!r)
+		r = sl_clear_new(&m->clear);
+	if (!r)
 		r = sl_controls_new(m);
 	if (!r)
 		r = add_controls(m);
@@ -328,6 +333,7 @@ void sl_mount_free(struct sl_mount *m)
 	if (m->controls)
 		sl_controls_free(m);
 	sl_tree_free(m->tree);
+	sl_clear_free(m->clear);
 	sl_events_free(m->events);
 	sl_mutex_release(&m->mu);
 	free(m);
@@ -345,83 +351,6 @@ bool sl_mount_unclean(struct sl_mount *m)
 
 	SL_LOCK_SCOPE(&m->tree->mu);
 	return s && s->unclean && m->tree->unseen;
-}
-
-/* Copies of all own rows, so that no lock is held while they are used; a
- * row and its strings are one allocation of about 200 bytes. */
-struct packed {
-	struct packed *next;
-	struct sl_ledger_row row;
-	char text[];
-};
-
-static char *pack_text(char *at, const char *src, const char **ret)
-{
-	size_t n = strlen(src) + 1;
-
-	memcpy(at, src, n);
-	*ret = at;
-	return at + n;
-}
-
-static int pack_row(const struct sl_ledger_row *r, struct packed **ret)
-{
-	struct packed *p = malloc(sizeof(*p) + strlen(r->path) +
-				  strlen(r->etag) + strlen(r->note) + 3);
-	char *at;
-
-	if (!p)
-		return -ENOMEM;
-	p->row = *r;
-	at = pack_text(p->text, r->path, &p->row.path);
-	at = pack_text(at, r->etag, &p->row.etag);
-	pack_text(at, r->note, &p->row.note);
-	*ret = p;
-	return 0;
-}
-
-static int rows_collect(struct sl_mount *m, struct packed **head)
-{
-	struct sl_tree *t = m->tree;
-	char path[SL_PATH_MAX];
-	struct packed **tail = head;
-	int r = 0;
-
-	SL_LOCK_SCOPE(&t->mu);
-	for (struct sl_node *n = t->root; n && !r;
-	     n = sl_tree_next_locked(t->root, n)) {
-		char etag[SL_ETAG_ROOM];
-		struct sl_ledger_row row;
-
-		if (n->kind != SL_NODE_FILE || !n->own)
-			continue;
-		r = sl_tree_path_locked(t, n, path);
-		if (r)
-			break;
-		sl_node_row(n, path, etag, &row);
-		r = pack_row(&row, tail);
-		if (!r) {
-			(*tail)->next = NULL;
-			tail = &(*tail)->next;
-		}
-	}
-	return r;
-}
-
-int sl_mount_rows(struct sl_mount *m,
-		  int (*row)(void *arg, const struct sl_ledger_row *r),
-		  void *arg)
-{
-	struct packed *head = NULL;
-	int r = rows_collect(m, &head);
-
-	for (struct packed *p = head, *next; p; p = next) {
-		next = p->next;
-		if (!r)
-			r = row(arg, &p->row);
-		free(p);
-	}
-	return r;
 }
 
 /* Has this directory a file of ours that counts? */
@@ -468,13 +397,15 @@ static int add_written(struct sl_mount *m, char ***names, int *count)
 	return r;
 }
 
-/* A run that was killed may have sent files before it wrote a row. */
-static int add_unclean(struct sl_mount *m, char ***names, int *count)
+/*
+ * Also without a row: a run that was killed may have sent files before it
+ * wrote one, and a ledger may have been lost.
+ */
+static int add_named(struct sl_mount *m, char ***names, int *count)
 {
-	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(m, NULL);
 	int r = 0;
 
-	for (int i = 0; s && s->unclean && i < m->opt->node_count && !r; i++)
+	for (int i = 0; !m->opt->any_node && i < m->opt->node_count && !r; i++)
 		r = add_name(names, count, m->opt->nodes[i]);
 	return r;
 }
@@ -486,7 +417,7 @@ int sl_mount_own_nodes(struct sl_mount *m, char ***ret, int *ret_count)
 	int r = add_written(m, &names, &count);
 
 	if (!r)
-		r = add_unclean(m, &names, &count);
+		r = add_named(m, &names, &count);
 	if (r) {
 		while (count)
 			free(names[--count]);

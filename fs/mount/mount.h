@@ -9,8 +9,8 @@
  * engine, ledgers, the rows of earlier runs). It is replaced only when
  * another migration is begun or joined.
  *
- * Lock order: file.mu -> tree.mu; mount.mu and the locks of events, ledgers,
- * engine and migration are leaves. Engine, backends and migration never call
+ * Lock order: file.mu -> tree.mu; mount.mu and the locks of events, verdicts,
+ * ledgers, engine and migration are leaves. Engine, backends and migration never call
  * back inside a call, so they may be called with file.mu held. No lock is
  * held across the network.
  */
@@ -33,11 +33,24 @@
 
 struct sl_mount;
 struct sl_tree;
+struct sl_clear;
 struct sl_controls;
 struct sl_metrics;
 struct sl_readers;
 struct sl_fh;
+struct sl_node;
+struct sl_verdicts;
 struct fuse_session;
+
+#define SL_VERDICTS 4 /* of enum sl_judgement */
+
+/* Files of ours. */
+struct sl_counts {
+	uint64_t n[SL_FILE__COUNT];  /* by state */
+	uint64_t bytes[SL_FILE__COUNT];
+	/* In the bucket, skipped, or refused: by verdict. */
+	uint64_t verdict[SL_VERDICTS];
+};
 
 /* Reference counted; everything in it is fixed after it was opened. */
 struct sl_store {
@@ -49,6 +62,7 @@ struct sl_store {
 	struct sl_backend *backend;
 	struct sl_engine *engine;
 	struct sl_ledgers *ledgers;
+	struct sl_verdicts *verdicts;
 	bool unclean;		     /* a ledger was not closed last time */
 	int delete_ok;		     /* atomic: -1 unknown, 0 refused, 1 yes */
 };
@@ -61,6 +75,7 @@ struct sl_mount {
 	struct sl_migration *migration;
 	struct sl_tree *tree;
 	struct sl_controls *controls; /* control.c's own state */
+	struct sl_clear *clear;	      /* clear.c's own */
 	struct sl_readers *readers;
 	struct sl_metrics *metrics;
 	struct sl_mutex mu;
@@ -77,6 +92,12 @@ struct sl_mount {
 	bool ending;		     /* atomic: nobody is told any more */
 	int open_files;		     /* atomic: handles open for writing */
 	bool store_waits;	     /* atomic: opened when there are none */
+	int refused;		     /* atomic: names refused at create */
+	struct {		     /* the control worker's; verify.c */
+		struct sl_counts counts;
+		int64_t since_ms;
+		bool told;
+	} quiet;
 };
 
 /*
@@ -119,10 +140,6 @@ static inline void sl_cleanup_store(struct sl_store **s)
 /* -EROFS with the reason unless the migration takes files. */
 int sl_mount_may_write(struct sl_mount *m, struct sl_error *e) SL_MUST_CHECK;
 
-struct sl_counts {
-	uint64_t n[SL_FILE__COUNT];  /* files by state */
-	uint64_t bytes[SL_FILE__COUNT];
-};
 void sl_mount_counts(struct sl_mount *m, struct sl_counts *ret);
 
 /* A handle open for writing is gone: was a new store waiting for that? */
@@ -143,7 +160,8 @@ int sl_mount_rows(struct sl_mount *m,
 		  void *arg) SL_MUST_CHECK;
 /* Is the first segment of 'path' a node this mount may write? */
 bool sl_mount_owns(const struct sl_mount *m, const char *path);
-/* Names of own nodes that have rows: malloc'd array of malloc'd strings. */
+/* Names of own nodes, with node=* those that have rows: malloc'd array of
+ * malloc'd strings. */
 int sl_mount_own_nodes(struct sl_mount *m, char ***ret, int *ret_count)
 	SL_MUST_CHECK;
 
@@ -160,6 +178,8 @@ void sl_mount_event(struct sl_mount *m, int errnum, const char *path,
  */
 int sl_mount_refuse(struct sl_mount *m, const char *path, enum sl_rule why,
 		    struct sl_error *e);
+/* ops_attr.c: the kernel is to forget what it knows of 'n' (pinned). */
+void sl_mount_attr_changed(struct sl_mount *m, struct sl_node *n);
 /* The text of .errors and .skipped, appended to 'out'. */
 int sl_mount_errors(struct sl_mount *m, struct sl_buf *out);
 int sl_mount_skipped(struct sl_mount *m, struct sl_buf *out);

@@ -179,3 +179,14 @@ void sl_op_statfs(fuse_req_t req, fuse_ino_t ino)
 	if (fuse_reply_statfs(req, &st))
 		sl_log_debug("a statfs was interrupted");
 }
+
+/*
+ * Attributes only: that takes no lock in the kernel which a request that
+ * waits for us may hold (as the forgetting of a name would, in a RENAME).
+ */
+void sl_mount_attr_changed(struct sl_mount *m, struct sl_node *n)
+{
+	if (m->session && fuse_lowlevel_notify_inval_inode(m->session,
+				sl_tree_ino(m->tree, n), -1, 0))
+		sl_log_debug("the kernel does not know this file");
+}

@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "mount/ops.h"
+#include "mount/verdict.h"
 #include "mount/version.h"
 
 static struct sl_fh *fh_of(const struct fuse_file_info *fi)
@@ -155,7 +156,7 @@ static int judge_new(struct sl_mount *m, const char *path)
 
 	sl_path_judge(&m->rules, path, false, &j);
 	if (j.cls == SL_PATH_UPLOAD || j.cls == SL_PATH_SKIP)
-		return 0;
+		return sl_verdicts_create(m, &j, path, false, NULL);
 	return sl_mount_refuse(m, path, j.why, NULL);
 }
 

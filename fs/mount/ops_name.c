@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "mount/ops.h"
+#include "mount/verdict.h"
 
 static void lookup_finish(struct sl_park *p, int err)
 {
@@ -123,7 +124,7 @@ static int judge(struct sl_mount *m, const char *path, bool is_dir,
 
 	sl_path_judge(&m->rules, path, is_dir, &j);
 	if (j.cls != SL_PATH_REFUSE && j.cls != SL_PATH_INVALID)
-		return 0;
+		return sl_verdicts_create(m, &j, path, is_dir, e);
 	return sl_mount_refuse(m, path, j.why, e);
 }
 

@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "mount/ops.h"
+#include "mount/verdict.h"
 
 #define OURS "user.sideload."
 /* Bounds what tools may make us keep per file. */
@@ -43,17 +44,6 @@ static void show_etag(const struct sl_node *n, char *dst, size_t size)
 	snprintf(dst, size, "%s", sl_node_etag(n, etag));
 }
 
-static void show_verdict(const struct sl_node *n, char *dst, size_t size)
-{
-	bool skip = n->u.f.cls == SL_PATH_SKIP;
-	const char *why = n->u.f.why ? sl_rule_info(n->u.f.why)->sentence :
-				       n->u.f.note;
-
-	snprintf(dst, size, "%s%s%s", skip ? "skip" :
-		 n->u.f.why ? "warn" : "accept", why ? ": " : "",
-		 why ? why : "");
-}
-
 static const struct {
 	const char *name;
 	void (*show)(const struct sl_node *n, char *dst, size_t size);
@@ -61,7 +51,6 @@ static const struct {
 	{ OURS "state", show_state },
 	{ OURS "crc32", show_crc32 },
 	{ OURS "etag", show_etag },
-	{ OURS "verdict", show_verdict },
 };
 
 static struct sl_xattr **find(struct sl_node *n, const char *name)
@@ -175,12 +164,16 @@ void sl_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	struct sl_mount *m = sl_req_mount(req);
 	struct sl_node *n = sl_tree_node(m->tree, ino);
 	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(XATTR_BYTES_MAX);
+	bool rules = !strcmp(name, OURS "rules");
 	int r = is_acl(name) ? -EOPNOTSUPP : 0;
 
-	sl_mutex_lock(&m->tree->mu);
-	if (!r)
+	if (!r && n->kind == SL_NODE_FILE &&
+	    (rules || !strcmp(name, OURS "verdict"))) {
+		r = sl_verdict_xattr(m, n, rules, &b);
+	} else if (!r) {
+		SL_LOCK_SCOPE(&m->tree->mu);
 		r = get_locked(n, name, &b);
-	sl_mutex_unlock(&m->tree->mu);
+	}
 	if (r)
 		sl_reply_error(req, r, NULL);
 	else

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "mount/verdict.h"
 #include "mount/version.h"
 
 static bool is_data_db(const char *key)
@@ -17,19 +18,39 @@ static bool is_data_db(const char *key)
 	       !strcmp(key + n - (sizeof(suffix) - 1), suffix);
 }
 
-int sl_outcome_may_replace(struct sl_file *f, uint32_t crc32)
+/* Another Data.db that is in the bucket and not known to be wrong. */
+static bool has_other_data(struct sl_file *f, uint32_t crc32)
 {
 	struct sl_tree *t = f->m->tree;
 	struct sl_node *n;
 
-	if (!is_data_db(f->key))
-		return 0;
+	if (!is_data_db(f->key) ||
+	    sl_policy_verdict(f->m->opt->policy, SL_RULE_OTHER_DATA) !=
+	    SL_REJECT)
+		return false;
 	SL_LOCK_SCOPE(&t->mu);
 	n = sl_tree_walk_locked(t, f->key);
-	if (!n || n->kind != SL_NODE_FILE || !n->in_bucket || !n->has_crc32 ||
-	    n->u.f.crc32 == crc32)
+	return n && n->kind == SL_NODE_FILE && n->in_bucket && n->has_crc32 &&
+	       n->u.f.crc32 != crc32;
+}
+
+int sl_outcome_may_replace(struct sl_file *f, uint32_t crc32)
+{
+	struct sl_finding other = {
+		.rule = SL_RULE_OTHER_DATA,
+		.verdict = SL_REJECT,
+		.path = f->key,
+	};
+	char text[SL_VERDICT_TEXT];
+
+	if (sl_withdraw_under_way(f->store->verdicts, f->key))
+		return sl_version_fail_locked(f, EBUSY, "an earlier version "
+			"of this file is just being taken out of the bucket; "
+			"copy it again");
+	if (!has_other_data(f, crc32))
 		return 0;
-	return -EBADMSG;
+	sl_verdict_say(&other, text, sizeof(text));
+	return sl_version_fail_locked(f, EBADMSG, text);
 }
 
 /* Is the node where it will be committed, or does it bear another name? */
@@ -86,6 +107,7 @@ static struct sl_node *show_locked(struct sl_file *f,
 	sl_tree_seen_locked(t, n);
 	sl_tree_seen_locked(t, n->parent);
 	n->from_ledger = false;
+	sl_tree_set_verdict_locked(t, n, SL_ACCEPT);
 	n->temp = false;
 	n->in_bucket = true;
 	n->hidden = false;
@@ -189,6 +211,7 @@ static struct sl_node *mark_locked(struct sl_file *f, enum sl_file_state s,
 	}
 	n->hidden = !n->in_bucket;
 	sl_tree_set_state_locked(t, n, s);
+	sl_tree_set_verdict_locked(t, n, sl_verdict_of_row(s, text));
 	if (sl_node_set_text(&n->u.f.note, text))
 		return NULL;
 	sl_tree_pin_locked(n);

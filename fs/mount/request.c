@@ -12,6 +12,8 @@
 #include "clock.h"
 #include "log.h"
 #include "mount/control_internal.h"
+#include "mount/readback.h"
+#include "mount/verdict.h"
 
 #define SAMPLE_MS 2000
 
@@ -283,6 +285,8 @@ void sl_control_interrupt(struct sl_mount *m, struct sl_wait *w)
 		i->outer = sl_steal(&r->outer);
 		if (r->cancel_on_interrupt)
 			sl_migration_interrupt(m->migration, &r->w);
+		if (r->interrupt_locked)
+			r->interrupt_locked(r);
 	}
 	sl_mutex_unlock(&cs->mu);
 	if (r)
@@ -298,6 +302,7 @@ static void sample(struct sl_controls *cs)
 
 	if (!s)
 		return;
+	sl_mount_tell_nothing(cs->m, false);
 	sl_engine_get_stats(s->engine, &st);
 	SL_LOCK_SCOPE(&cs->mu);
 	sl_rate_add(&cs->rate, sl_mono_ms(&sl_clock_system), st.bytes_sent);
@@ -312,7 +317,7 @@ static struct sl_control_work *next_work(struct sl_controls *cs,
 	SL_LOCK_SCOPE(&cs->mu);
 	for (;;) {
 		w = cs->head;
-		*ret_over = cs->stopping && !cs->gating;
+		*ret_over = cs->stopping && !cs->gating && !cs->readback;
 		if (w || *ret_over)
 			break;
 		if (!sl_cond_wait_until(&cs->cond, &cs->mu, due_ms))
@@ -377,11 +382,13 @@ void sl_controls_stop(struct sl_mount *m)
 	sl_mutex_lock(&cs->mu);
 	cs->stopping = true;
 	sl_launch_cancel_locked(cs);
+	sl_readback_cancel_locked(cs);
 	sl_cond_signal(&cs->cond);
 	sl_mutex_unlock(&cs->mu);
 	if (pthread_join(cs->worker, NULL))
 		SL_BUG("the control worker cannot be joined");
 	cs->worker_runs = false;
+	sl_mount_tell_nothing(m, true);
 }
 
 void sl_controls_free(struct sl_mount *m)
@@ -393,6 +400,7 @@ void sl_controls_free(struct sl_mount *m)
 	sl_controls_stop(m);
 	m->controls = NULL;
 	free(cs->report);
+	sl_readback_forget(cs->verified, cs->verified_count);
 	sl_cond_release(&cs->cond);
 	sl_mutex_release(&cs->mu);
 	free(cs);

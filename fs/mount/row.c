@@ -56,3 +56,80 @@ void sl_row_save(struct sl_mount *m, struct sl_node *n)
 	if (!r)
 		sl_store_put(s, &row.row);
 }
+
+/* Copies of all own rows, so that no lock is held while they are used; a
+ * row and its strings are one allocation of about 200 bytes. */
+struct packed {
+	struct packed *next;
+	struct sl_ledger_row row;
+	char text[];
+};
+
+static char *pack_text(char *at, const char *src, const char **ret)
+{
+	size_t n = strlen(src) + 1;
+
+	memcpy(at, src, n);
+	*ret = at;
+	return at + n;
+}
+
+static int pack_row(const struct sl_ledger_row *r, struct packed **ret)
+{
+	struct packed *p = malloc(sizeof(*p) + strlen(r->path) +
+				  strlen(r->etag) + strlen(r->note) + 3);
+	char *at;
+
+	if (!p)
+		return -ENOMEM;
+	p->row = *r;
+	at = pack_text(p->text, r->path, &p->row.path);
+	at = pack_text(at, r->etag, &p->row.etag);
+	pack_text(at, r->note, &p->row.note);
+	*ret = p;
+	return 0;
+}
+
+static int rows_collect(struct sl_mount *m, struct packed **head)
+{
+	struct sl_tree *t = m->tree;
+	char path[SL_PATH_MAX];
+	struct packed **tail = head;
+	int r = 0;
+
+	SL_LOCK_SCOPE(&t->mu);
+	for (struct sl_node *n = t->root; n && !r;
+	     n = sl_tree_next_locked(t->root, n)) {
+		char etag[SL_ETAG_ROOM];
+		struct sl_ledger_row row;
+
+		if (n->kind != SL_NODE_FILE || !n->own)
+			continue;
+		r = sl_tree_path_locked(t, n, path);
+		if (r)
+			break;
+		sl_node_row(n, path, etag, &row);
+		r = pack_row(&row, tail);
+		if (!r) {
+			(*tail)->next = NULL;
+			tail = &(*tail)->next;
+		}
+	}
+	return r;
+}
+
+int sl_mount_rows(struct sl_mount *m,
+		  int (*row)(void *arg, const struct sl_ledger_row *r),
+		  void *arg)
+{
+	struct packed *head = NULL;
+	int r = rows_collect(m, &head);
+
+	for (struct packed *p = head, *next; p; p = next) {
+		next = p->next;
+		if (!r)
+			r = row(arg, &p->row);
+		free(p);
+	}
+	return r;
+}

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "clock.h"
+#include "mount/clear.h"
 #include "mount/control_internal.h"
 #include "mount/store.h"
+#include "mount/verdict.h"
 
 static void sl_cleanup_cjson(cJSON **j)
 {
@@ -68,6 +70,20 @@ static cJSON *put_object(struct doc *d, cJSON *o, const char *name)
 	return child;
 }
 
+static void put_verdicts(struct doc *d, cJSON *local,
+			 const struct sl_counts *c)
+{
+	cJSON *o = put_object(d, local, "verdicts");
+	char text[SL_VERDICT_TEXT] = "";
+
+	for (int i = 0; i < SL_VERDICTS; i++)
+		put_number(d, o, sl_verdict_name((enum sl_judgement)i),
+			   (double)c->verdict[i]);
+	if (!sl_mount_nothing(d->m, text, sizeof(text)))
+		text[0] = '\0';
+	put_text(d, local, "nothing", text);
+}
+
 static void put_files(struct doc *d, cJSON *local)
 {
 	cJSON *files = put_object(d, local, "files");
@@ -81,6 +97,7 @@ static void put_files(struct doc *d, cJSON *local)
 				   (double)c.n[i]);
 	}
 	put_number(d, local, "bytes", (double)c.bytes[SL_FILE_COMMITTED]);
+	put_verdicts(d, local, &c);
 }
 
 /*
@@ -174,7 +191,7 @@ static void put_gate(struct doc *d, cJSON *local)
 {
 	struct sl_controls *cs = d->m->controls;
 	struct sl_gate_summary s;
-	cJSON *o, *findings;
+	cJSON *o, *findings, *warnings;
 
 	sl_mutex_lock(&cs->mu);
 	s = cs->gate;
@@ -189,10 +206,13 @@ static void put_gate(struct doc *d, cJSON *local)
 	put_text(d, o, "errno", s.errnum ? sl_errno_name(s.errnum) : NULL);
 	put_text(d, o, "text", s.text);
 	findings = put_object(d, o, "findings");
-	for (int i = 0; i < SL_GATE__COUNT; i++) {
+	warnings = put_object(d, o, "warnings");
+	for (size_t i = 0; i < SL_GATE_COUNTS; i++) {
+		bool closes;
+		const char *name = sl_gate_count_name(i, &closes);
+
 		if (s.count[i])
-			put_number(d, findings,
-				   sl_gate_rule_name((enum sl_gate_rule)i),
+			put_number(d, closes ? findings : warnings, name,
 				   (double)s.count[i]);
 	}
 }
@@ -222,6 +242,42 @@ static void put_process(struct doc *d, cJSON *local)
 		   __atomic_load_n(&m->open_files, __ATOMIC_RELAXED));
 }
 
+struct nodes {
+	struct doc *d;
+	cJSON *list;
+};
+
+static int put_clear_node(void *arg, const struct sl_clear_node *n)
+{
+	struct nodes *ns = arg;
+	cJSON *o = cJSON_CreateObject();
+
+	check(ns->d, o);
+	if (!o || !cJSON_AddItemToArray(ns->list, o)) {
+		cJSON_Delete(o);
+		return -ENOMEM;
+	}
+	put_text(ns->d, o, "node", n->node);
+	put_number(ns->d, o, "files", (double)n->files);
+	put_number(ns->d, o, "bytes", (double)n->bytes);
+	check(ns->d, cJSON_AddBoolToObject(o, "safe_to_clear", n->safe));
+	put_text(ns->d, o, "why", n->why);
+	return 0;
+}
+
+/* When the snapshots on the origin may go. */
+static void put_clear(struct doc *d, cJSON *local)
+{
+	struct nodes ns = {
+		.d = d,
+		.list = cJSON_AddArrayToObject(local, "nodes"),
+	};
+
+	check(d, ns.list);
+	if (ns.list && sl_clear_each(d->m, d->v, put_clear_node, &ns))
+		d->bad = true;
+}
+
 static void put_local(struct doc *d, cJSON *root)
 {
 	cJSON *local = put_object(d, root, "local");
@@ -232,6 +288,7 @@ static void put_local(struct doc *d, cJSON *root)
 	put_service(d, local);
 	put_store(d, local);
 	put_gate(d, local);
+	put_clear(d, local);
 	put_ledger(d, local);
 	put_process(d, local);
 }

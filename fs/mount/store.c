@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "mount/tree.h"
+#include "mount/verdict.h"
 
 /* A ledger of one node. */
 struct ledger_entry {
@@ -70,6 +71,7 @@ static int load_row(void *arg, const struct sl_ledger_row *r)
 	struct sl_tree *t = ld->m->tree;
 	bool dir = r->state == SL_FILE_DIR;
 	struct sl_node *n;
+	struct sl_path p;
 
 	SL_LOCK_SCOPE(&t->mu);
 	n = sl_tree_make_locked(ld->m, r->path,
@@ -85,6 +87,9 @@ static int load_row(void *arg, const struct sl_ledger_row *r)
 	load_file(ld->m, n, r);
 	if (sl_node_set_etag(n, r->etag))
 		return -ENOMEM;
+	sl_tree_set_verdict_locked(t, n, sl_verdict_of_row(r->state, r->note));
+	sl_path_judge(&ld->m->rules, r->path, false, &p);
+	sl_verdicts_row(ld->store->verdicts, &p, r);
 	/* Another time than the source's: the next rsync sets it. */
 	if (ld->unclean)
 		sl_tree_touch_locked(n->parent);
@@ -133,6 +138,8 @@ static int ledger_add(struct sl_store *s, const char *node,
 	ld.unclean = unclean;
 	if (!r)
 		r = sl_ledger_load(le->ledger, load_row, &ld, e);
+	if (!r)
+		r = sl_verdicts_load(s, le->ledger, e);
 	if (!r)
 		r = sl_ledger_uploads(le->ledger, load_upload, &ld, e);
 	if (r) {
@@ -238,6 +245,7 @@ void sl_store_forget(struct sl_store *s, const char *path)
 {
 	struct sl_ledger *l = sl_store_ledger(s, path, NULL);
 
+	sl_verdicts_forget(s, path);
 	if (!l || sl_ledger_remove(l, path))
 		ledger_trouble(s, path);
 }
@@ -337,38 +345,6 @@ static const struct sl_journal_ops journal = {
 	.kept = journal_kept,
 };
 
-/* Is delete granted? Asked with a key that cannot exist. */
-struct probe {
-	struct sl_op op;
-	struct sl_store *store;
-};
-
-static void on_probed(struct sl_op *op)
-{
-	struct probe *p = op->arg;
-	int ok = op->err == 0 ? 1 : op->err == -EACCES ? 0 : -1;
-
-	__atomic_store_n(&p->store->delete_ok, ok, __ATOMIC_RELAXED);
-	sl_store_unref(p->store);
-	free(p);
-}
-
-static void probe_delete(struct sl_store *s)
-{
-	struct probe *p = calloc(1, sizeof(*p));
-
-	if (!p)
-		return; /* stays unknown */
-	p->store = sl_store_ref(s);
-	p->op = (struct sl_op){
-		.key = "-no-such-node/-no-such-file",
-		.done = on_probed,
-		.arg = p,
-		.retry_for_ms = 60000,
-	};
-	sl_backend_remove(s->backend, &p->op);
-}
-
 static int open_parts(struct sl_store *s, struct sl_error *e)
 {
 	struct sl_mount *m = s->mount;
@@ -388,6 +364,8 @@ static int open_parts(struct sl_store *s, struct sl_error *e)
 
 	if (r)
 		return r;
+	if (sl_verdicts_new(m->opt->policy, &s->verdicts))
+		return sl_error_set(e, ENOMEM, "out of memory");
 	ec.backend = s->backend;
 	r = sl_engine_new(&ec, &s->engine, e);
 	return r ? r : ledgers_open(s, e);
@@ -424,6 +402,7 @@ static void store_free(struct sl_store *s)
 {
 	sl_store_stop(s);
 	ledgers_free(s->ledgers);
+	sl_verdicts_free(s->verdicts);
 	free(s->url);
 	free(s);
 }
@@ -448,7 +427,7 @@ int sl_store_open(struct sl_mount *m, const struct sl_migration_view *v,
 		return r;
 	}
 	if (s->backend->caps & SL_CAP_REMOVE)
-		probe_delete(s);
+		sl_withdraw_probe(s);
 	*ret = s;
 	return 0;
 }

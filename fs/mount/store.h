@@ -52,6 +52,8 @@ void sl_leftovers_kept(struct sl_leftovers *l, const char *id);
 /* The newest idle one of 'key', now the owner's; malloc'd; NULL: none. */
 char *sl_leftovers_claim(struct sl_leftovers *l, const char *key,
 			 struct sl_upload *owner);
+/* Is it one that a ledger of ours recorded? */
+bool sl_leftovers_has(struct sl_leftovers *l, const char *id);
 void sl_leftovers_orphan(struct sl_leftovers *l, struct sl_upload *owner);
 /* Aborts, in the background, what is left over of 'key'; NULL: of all. */
 void sl_leftovers_abort(struct sl_store *s, const char *key);

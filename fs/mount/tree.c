@@ -214,14 +214,35 @@ struct sl_node *sl_tree_find_locked(struct sl_tree *t, struct sl_node *dir,
 	return n;
 }
 
+/* -1: nothing is said of it so far. */
+static int verdict_of(const struct sl_node *n)
+{
+	switch ((enum sl_file_state)n->u.f.state) {
+	case SL_FILE_SKIPPED:
+		return SL_SKIP;
+	case SL_FILE_COMMITTED:
+		return n->verdict == SL_ACCEPT && n->u.f.why ? SL_WARN :
+			(int)n->verdict;
+	case SL_FILE_FAILED:
+		return n->verdict == SL_REJECT ? SL_REJECT : -1;
+	default:
+		return -1;
+	}
+}
+
 static void count(struct sl_tree *t, const struct sl_node *n, int sign)
 {
+	int v;
+
 	enum sl_file_state s = n->u.f.state;
 
 	if (n->kind != SL_NODE_FILE || !n->linked || !n->own)
 		return;
 	t->counts.n[s] += (uint64_t)sign;
 	t->counts.bytes[s] += (uint64_t)sign * n->size;
+	v = verdict_of(n);
+	if (v >= 0)
+		t->counts.verdict[v] += (uint64_t)sign;
 }
 
 void sl_tree_seen_locked(struct sl_tree *t, struct sl_node *n)
@@ -402,6 +423,14 @@ void sl_tree_set_state_locked(struct sl_tree *t, struct sl_node *n,
 {
 	count(t, n, -1);
 	n->u.f.state = s;
+	count(t, n, 1);
+}
+
+void sl_tree_set_verdict_locked(struct sl_tree *t, struct sl_node *n,
+				enum sl_judgement v)
+{
+	count(t, n, -1);
+	n->verdict = (unsigned)v & 3;
 	count(t, n, 1);
 }
 

@@ -64,6 +64,7 @@ struct sl_node {
 	bool own : 1;		   /* below a node that this mount may write */
 	bool has_crc32 : 1;
 	bool marked : 1;	   /* in the listing under way */
+	unsigned verdict : 2;	   /* enum sl_judgement, with its state */
 	uint16_t capacity;	   /* bytes of a name that fit into 'room' */
 	uint16_t etag_parts;	   /* see etag_form */
 	mode_t mode;
@@ -188,6 +189,8 @@ struct sl_node *sl_tree_next_locked(struct sl_node *root, struct sl_node *n);
 /* State and size changes go through these, which keep the counts right. */
 void sl_tree_set_state_locked(struct sl_tree *t, struct sl_node *n,
 			      enum sl_file_state s) SL_REQUIRES(t->mu);
+void sl_tree_set_verdict_locked(struct sl_tree *t, struct sl_node *n,
+				enum sl_judgement v) SL_REQUIRES(t->mu);
 void sl_tree_set_size_locked(struct sl_tree *t, struct sl_node *n,
 			     uint64_t size) SL_REQUIRES(t->mu);
 void sl_tree_touch_locked(struct sl_node *dir);

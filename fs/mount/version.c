@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "mount/verdict.h"
 #include "mount/version.h"
 
 void sl_version_begin_locked(struct sl_file *f, pid_t pid)
@@ -49,6 +50,7 @@ void sl_version_restart_locked(struct sl_file *f)
 	int r = f->up ? sl_upload_restart(f->up) : 0;
 
 	f->keep = 0;
+	sl_verdict_lost_locked(f);
 	if (!r && sl_commit_step(&f->commit, &ev) == SL_DO_FAIL)
 		r = -EIO;
 	if (r)
@@ -106,6 +108,7 @@ static int lose_locked(struct sl_file *f, int errnum, const char *text,
 	if (sl_commit_step(&f->commit, &ev) == SL_DO_COMMIT)
 		SL_BUG("a failed version cannot commit");
 	drop_upload(f, worth_keeping(errnum));
+	sl_verdict_lost_locked(f);
 	sl_outcome_lost(f, cut ? SL_FILE_INTERRUPTED : SL_FILE_FAILED, errnum,
 			text, detail);
 	return -errnum;
@@ -158,7 +161,8 @@ static int adopt(struct sl_file *f, bool *ret_new)
 	st.obj.crc32 = st.crc32;
 	sl_outcome_committed(f, &st.obj);
 	*ret_new = true;
-	return 0;
+	f->err = sl_verdict_committed_locked(f);
+	return f->err;
 }
 
 int sl_file_adopt(struct sl_file *f)
@@ -166,8 +170,10 @@ int sl_file_adopt(struct sl_file *f)
 	bool fresh = false;
 	int r = adopt(f, &fresh);
 
-	if (fresh)
+	if (fresh) {
 		sl_version_supersede(f);
+		sl_verdict_settle(f);
+	}
 	return r;
 }
 
@@ -235,18 +241,17 @@ static int prepare_commit(struct sl_file *f)
 	if (!st.err && !st.committing && !st.committed && st.size != f->size)
 		return sl_version_fail_locked(f, EIO, "fewer or more bytes "
 			"were taken than were written; copy the file again");
-	if (sl_outcome_may_replace(f, st.crc32))
-		return sl_version_fail_locked(f, EBADMSG, "another Data.db "
-			"with other bytes is in the bucket under this name: "
-			"two nodes or clusters under one node name? remove it "
-			"first if it is meant to be replaced");
-	return 0;
+	if (st.err || st.committing || st.committed)
+		return 0;
+	r = sl_outcome_may_replace(f, st.crc32);
+	return r ? r : sl_verdict_close_locked(f, &st);
 }
 
 int sl_version_commit(struct sl_file *f, struct sl_wait *w)
 {
 	int r = prepare_commit(f);
 
+	sl_verdict_settle(f);
 	if (r)
 		return r;
 	follow(f);
@@ -477,24 +482,5 @@ void sl_file_unlinked(struct sl_file *f, bool at_key)
 	sl_mutex_unlock(&f->mu);
 	if (perform(f, d, NULL) && d == SL_DO_FAIL)
 		sl_log_debug("'%s': unlinked after a failure", f->key);
-	sl_version_detach(f);
-}
-
-/*
- * Who has the file open will not be heard of again: no RELEASE comes once the
- * session is over. So the upload, which the engine waits for, is let go here.
- */
-void sl_file_shutdown(struct sl_file *f)
-{
-	struct sl_upload *up;
-
-	sl_mutex_lock(&f->mu);
-	f->writers = 0;
-	if (f->begun && !f->skip && !f->adopted && !f->err)
-		lose_locked(f, EINTR, "the migration or the mount was left "
-			    "before the copy ended; copy it again", NULL);
-	up = sl_steal(&f->up);
-	sl_mutex_unlock(&f->mu);
-	sl_upload_unref(up);
 	sl_version_detach(f);
 }

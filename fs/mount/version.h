@@ -68,7 +68,10 @@ bool sl_outcome_arrived_locked(struct sl_file *f);
 /* Not committed: the path is marked, the old version shows again. */
 void sl_outcome_lost(struct sl_file *f, enum sl_file_state state, int errnum,
 		     const char *text, const struct sl_error *detail);
-/* A Data.db that would replace other bytes; 0 or -EBADMSG. */
+/*
+ * 0; or the version has failed: -EBADMSG, it is a Data.db that would replace
+ * other bytes; -EBUSY, what is there is being withdrawn.
+ */
 int sl_outcome_may_replace(struct sl_file *f, uint32_t crc32);
 /* Skipped: noted with its size and times. */
 void sl_outcome_skipped(struct sl_file *f);

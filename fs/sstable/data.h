@@ -63,8 +63,7 @@ struct sl_data_check {
 	/* Bytes that may be the CRC: in the last chunk, the last four. */
 	unsigned char tail[4];
 	uint64_t bad, first_bad, bad_offset;
-	bool bad_size; /* the first bad one: right CRC, wrong size word */
-	uint32_t size_word;
+	bool bad_begin; /* the first bad one: right CRC, wrong beginning */
 };
 void sl_data_check_begin(struct sl_data_check *c,
 			 const struct sl_compression_facts *with);
@@ -81,6 +80,12 @@ struct sl_data_hint {
 /* False: these first SL_DATA_HEAD bytes are no known compressor's. */
 bool sl_data_guess(const unsigned char *head, struct sl_data_hint *ret);
 enum sl_compressor sl_data_compressor(const unsigned char *head);
+/*
+ * Can a payload of n bytes, which is not stored raw, with these first bytes
+ * (as many of SL_DATA_HEAD as it has) be made by 'c' of 'holds' bytes?
+ */
+bool sl_data_begins(enum sl_compressor c, const unsigned char *head,
+		    uint64_t n, uint64_t holds);
 /* The first place >= from of the marker that ends by n; n: none. */
 size_t sl_data_marker(const unsigned char *p, size_t from, size_t n,
 		      const struct sl_data_hint *h);

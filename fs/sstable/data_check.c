@@ -5,9 +5,9 @@
  * come: there the last four bytes are held back from the running CRC, as they
  * may be the CRC itself.
  *
- * LZ4 payloads begin with the number of bytes they hold, little-endian, which
- * the table knows too. Chunks as long as the table's limit are stored raw and
- * have no such word.
+ * What a chunk begins with shows its compressor, and for some how many bytes
+ * it holds, which the table knows too. Chunks as long as the table's limit are
+ * stored raw and begin with anything.
  */
 #include "sstable/data.h"
 
@@ -50,33 +50,23 @@ static uint64_t holds(const struct sl_data_check *c, uint64_t index)
 		       0;
 }
 
-static bool size_right(const struct sl_data_check *c, uint64_t payload,
-		       uint32_t *ret_word)
+static bool begin_right(const struct sl_data_check *c, uint64_t payload)
 {
-	const unsigned char *h = c->head;
-
-	if (c->with->compressor != SL_COMPRESSOR_LZ4 || c->with->encrypted ||
-	    payload >= c->with->max_compressed)
-		return true;
-	if (payload < 4)
-		return false;
-	*ret_word = h[0] | (uint32_t)h[1] << 8 | (uint32_t)h[2] << 16 |
-		    (uint32_t)h[3] << 24;
-	return *ret_word == holds(c, c->sum.count);
+	return c->with->encrypted || payload >= c->with->max_compressed ||
+	       sl_data_begins(c->with->compressor, c->head, payload,
+			      holds(c, c->sum.count));
 }
 
 static void chunk_done(struct sl_data_check *c)
 {
 	uint64_t payload = c->got - 4;
 	bool crc = c->crc == (uint32_t)sl_be(c->tail, 4);
-	uint32_t word = 0;
 
-	if (!crc || !size_right(c, payload, &word)) {
+	if (!crc || !begin_right(c, payload)) {
 		if (!c->bad++) {
 			c->first_bad = c->sum.count;
 			c->bad_offset = c->sum.next;
-			c->bad_size = crc;
-			c->size_word = word;
+			c->bad_begin = crc;
 		}
 	}
 	sl_data_sum_add(&c->sum, c->head, c->got);
@@ -177,13 +167,12 @@ static void find_bad(const struct sl_data_check *c, struct sl_facts *f)
 {
 	if (!c->bad)
 		return;
-	if (c->bad_size)
+	if (c->bad_begin)
 		sl_facts_found(f, SL_RULE_DATA_CHUNK,
-			       "chunk %llu at byte %llu says it holds %u "
-			       "bytes, its table %llu; %llu of %llu are bad",
+			       "chunk %llu at byte %llu does not begin as one "
+			       "that holds %llu bytes; %llu of %llu are bad",
 			       (unsigned long long)c->first_bad,
 			       (unsigned long long)c->bad_offset,
-			       c->size_word,
 			       (unsigned long long)holds(c, c->first_bad),
 			       (unsigned long long)c->bad,
 			       (unsigned long long)c->with->count);

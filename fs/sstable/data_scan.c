@@ -177,6 +177,59 @@ void sl_data_sum_facts(const struct sl_data_sum *s, struct sl_data_facts *f)
 								      s->word;
 }
 
+static bool begins_lz4(const unsigned char *h, uint64_t n, uint64_t holds)
+{
+	return n >= 4 && le(h, 4) == holds;
+}
+
+static bool begins_snappy(const unsigned char *h, uint64_t n, uint64_t holds)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < n && i < 5; i++) {
+		v |= (uint64_t)(h[i] & 0x7f) << 7 * i;
+		if (!(h[i] & 0x80))
+			return v == holds;
+	}
+	return false;
+}
+
+/* A compacted table ends in a chunk without even a header. */
+static bool begins_deflate(const unsigned char *h, uint64_t n, uint64_t holds)
+{
+	if (n < 2)
+		return !n && !holds;
+	return (h[0] & 0xf) == 8 && (h[0] << 8 | h[1]) % 31 == 0;
+}
+
+static bool begins_zstd(const unsigned char *h, uint64_t n, uint64_t holds)
+{
+	(void)holds; /* in the frame, if it was asked for */
+	return n >= 4 && !memcmp(h, ZSTD_MAGIC, 4);
+}
+
+static bool begins_noop(const unsigned char *h, uint64_t n, uint64_t holds)
+{
+	(void)h; /* the data itself */
+	return n == holds;
+}
+
+bool sl_data_begins(enum sl_compressor c, const unsigned char *head,
+		    uint64_t n, uint64_t holds)
+{
+	static bool (*const begins[])(const unsigned char *h, uint64_t n,
+				      uint64_t holds) = {
+		[SL_COMPRESSOR_LZ4] = begins_lz4,
+		[SL_COMPRESSOR_SNAPPY] = begins_snappy,
+		[SL_COMPRESSOR_DEFLATE] = begins_deflate,
+		[SL_COMPRESSOR_ZSTD] = begins_zstd,
+		[SL_COMPRESSOR_NOOP] = begins_noop,
+	};
+
+	return c >= SL_ARRAY_LEN(begins) || !begins[c] ||
+	       begins[c](head, n, holds);
+}
+
 /*
  * Two of the marker's bytes, the least common ones as a rule, are compared
  * 64 places at a time; the compiler makes vector instructions of it.

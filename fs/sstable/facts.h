@@ -134,7 +134,11 @@ struct sl_statistics_facts {
 	bool partitioner_murmur3, partitioner_local;
 	double fp_chance;
 	uint64_t partitions;	/* sum of the histogram of sizes */
+	bool sized;		/* ... whose buckets are known: sizes.h */
+	uint64_t sizes;
 	uint64_t rows;
+	/* Something of it was flushed, rather than streamed or loaded. */
+	bool flushed;
 	double compression_ratio; /* -1: uncompressed */
 	int64_t repaired_at;
 	uint32_t level;
@@ -155,7 +159,11 @@ struct sl_statistics_facts {
 struct sl_index_facts {	  /* Index.db, Partitions.db */
 	uint64_t count;	  /* partitions */
 	uint64_t first_key, last_key; /* sl_key_hash */
-	uint64_t last_position; /* Index.db: in the uncompressed data */
+	uint64_t last_position; /* in the uncompressed data */
+	/* sizes.h, over all partitions but the last, if they are known. */
+	bool sized;
+	uint64_t sizes;
+	uint64_t rows_end; /* Partitions.db: so long is Rows.db at least */
 	/*
 	 * Keys do not ascend as Murmur3Partitioner has them, first seen at
 	 * entry 'out_of_order_at' (from 0). Right under other partitioners.

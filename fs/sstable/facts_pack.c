@@ -19,7 +19,7 @@
 #include "sstable/facts_internal.h"
 #include "sstable/schema.h"
 
-#define PACK_VERSION 1
+#define PACK_VERSION 2
 
 enum kind {
 	BOOL,
@@ -87,7 +87,10 @@ static const struct field statistics_fields[] = {
 	F(BOOL, u.statistics.partitioner_local),
 	F(U64, u.statistics.fp_chance),
 	F(U64, u.statistics.partitions),
+	F(BOOL, u.statistics.sized),
+	F(U64, u.statistics.sizes),
 	F(U64, u.statistics.rows),
+	F(BOOL, u.statistics.flushed),
 	F(U64, u.statistics.compression_ratio),
 	F(U64, u.statistics.repaired_at),
 	F(U32, u.statistics.level),
@@ -108,6 +111,9 @@ static const struct field index_fields[] = {
 	F(U64, u.index.first_key),
 	F(U64, u.index.last_key),
 	F(U64, u.index.last_position),
+	F(BOOL, u.index.sized),
+	F(U64, u.index.sizes),
+	F(U64, u.index.rows_end),
 	F(BOOL, u.index.out_of_order),
 	F(U64, u.index.out_of_order_at),
 	F(U64, u.index.samples),
@@ -129,7 +135,6 @@ static const struct field summary_fields[] = {
 static const struct field filter_fields[] = {
 	F(U32, u.filter.hashes),
 	F(U64, u.filter.words),
-	F(U64, u.filter.ones),
 	F(U64, u.filter.ones),
 };
 

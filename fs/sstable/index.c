@@ -14,6 +14,7 @@
 #include "sstable/gather.h"
 #include "sstable/key.h"
 #include "sstable/row_index.h"
+#include "sstable/sizes.h"
 #include "sstable/stream.h"
 
 enum stage {
@@ -36,7 +37,8 @@ struct index {
 	struct sl_row_index rows;
 	uint64_t at, entry_at; /* bytes: gone by; begin of the entry */
 	uint64_t count;	       /* whole entries */
-	uint64_t key_length, position, samples;
+	uint64_t key_length, position, samples, sizes;
+	struct sl_size_bounds bounds;
 };
 
 static int index_begin(void *state, const struct sl_name *name,
@@ -46,6 +48,7 @@ static int index_begin(void *state, const struct sl_name *name,
 
 	(void)prior; /* nothing of it concerns an index */
 	x->samples = SL_LIST_HASH;
+	sl_size_bounds_init(&x->bounds);
 	/* From then on a deletion time has another size. */
 	x->rows_known = !sl_version_from(name, "oa", NULL);
 	return 0;
@@ -95,6 +98,9 @@ static void take_position(struct index *x, struct sl_cursor *c)
 		x->bad = "the first position is not 0";
 	else if (x->count && v <= x->position)
 		x->bad = "its position does not follow the one before";
+	if (x->count && !x->bad)
+		x->sizes += sl_size_hash(
+			sl_size_bucket(&x->bounds, v - x->position));
 	x->position = v;
 	x->stage = SIZE;
 }
@@ -154,6 +160,8 @@ static int index_facts(const void *state, struct sl_facts *ret)
 		.first_key = x->order.first,
 		.last_key = x->order.last,
 		.last_position = x->position,
+		.sized = x->count,
+		.sizes = x->sizes,
 		.out_of_order = x->order.out_of_order,
 		.out_of_order_at = x->order.out_of_order_at,
 		.samples = x->samples,

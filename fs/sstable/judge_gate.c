@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "sstable/complete.h"
 #include "sstable/judge_internal.h"
 #include "sstable/schema.h"
 
@@ -17,57 +18,66 @@ static const struct sl_statistics_facts *statistics(const struct sl_jset *s)
 	return t && !t->opaque ? t : NULL;
 }
 
-/* Of a slice there is none: DSE sends none. */
-static bool digest_excused(const struct sl_jset *s)
-{
-	return sl_jset_slice(s);
-}
-
-/* There is no filter if it could never say no. */
-static bool filter_excused(const struct sl_jset *s)
+/* What this SSTable does without, and may. */
+static uint32_t excused(const struct sl_jset *s)
 {
 	const struct sl_statistics_facts *t = statistics(s);
+	uint32_t ret = 0;
 
-	return t && t->fp_chance >= 1.0;
+	/* Of a slice there is no digest: DSE sends none. */
+	if (sl_jset_slice(s))
+		ret |= SL_COMP_BIT(SL_COMP_DIGEST);
+	/* There is no filter if it could never say no. */
+	if (t && t->fp_chance >= 1.0)
+		ret |= SL_COMP_BIT(SL_COMP_FILTER);
+	return ret;
 }
 
-#define BIG SL_JBIT(SL_FORMAT_BIG)
-#define BTI SL_JBIT(SL_FORMAT_BTI)
-
-static const struct must {
-	uint32_t formats;
-	enum sl_component component;
-	enum sl_rule rule;
-	bool (*excused)(const struct sl_jset *s);
-} musts[] = {
-	{ BIG | BTI, SL_COMP_DATA, SL_RULE_MISSING_COMPONENT, NULL },
-	{ BIG, SL_COMP_INDEX, SL_RULE_MISSING_COMPONENT, NULL },
-	{ BTI, SL_COMP_PARTITIONS, SL_RULE_MISSING_COMPONENT, NULL },
-	{ BTI, SL_COMP_ROWS, SL_RULE_MISSING_COMPONENT, NULL },
-	{ BIG | BTI, SL_COMP_STATISTICS, SL_RULE_MISSING_COMPONENT, NULL },
-	{ BIG | BTI, SL_COMP_DIGEST, SL_RULE_NO_DIGEST, digest_excused },
-	{ BIG | BTI, SL_COMP_FILTER, SL_RULE_NO_FILTER, filter_excused },
-	{ BIG, SL_COMP_SUMMARY, SL_RULE_NO_SUMMARY, NULL },
-	{ BIG | BTI, SL_COMP_TOC, SL_RULE_NO_TOC, NULL },
-};
-
-static void check_checksums(const struct sl_jset *s, const struct sl_jout *o)
+static bool is_plain(const struct sl_jset *s)
 {
 	const struct sl_data_facts *d = sl_jpart_u(s->part[SL_COMP_DATA]);
 	const struct sl_toc_facts *t = sl_jpart_u(s->part[SL_COMP_TOC]);
-	uint32_t listed = t ? t->listed : 0;
-	bool chunks = s->part[SL_COMP_COMPRESSION_INFO];
-	bool crc = listed & SL_JBIT(SL_COMP_CRC);
 
-	if (!chunks && (listed & SL_JBIT(SL_COMP_COMPRESSION_INFO)))
+	return (d && d->mode == SL_DATA_PLAIN) ||
+	       (t && (t->listed & SL_COMP_BIT(SL_COMP_CRC)));
+}
+
+struct absent {
+	const struct sl_jset *s;
+	const struct sl_jout *o;
+};
+
+static void on_absent(void *arg, enum sl_rule rule, enum sl_component c)
+{
+	const struct absent *a = arg;
+
+	sl_jset_say(a->o, rule, a->s, c, "%s", rule == SL_RULE_NO_CHECKSUMS ?
+		    "" : sl_component_name(c));
+}
+
+static void check_complete(const struct sl_jset *s, const struct sl_jout *o)
+{
+	struct absent a = { s, o };
+	struct sl_complete c = {
+		.format = s->format,
+		.excused = excused(s),
+		.plain = is_plain(s),
+	};
+
+	for (unsigned i = 0; i < SL_COMP__SSTABLE; i++)
+		if (s->part[i])
+			c.present |= SL_COMP_BIT(i);
+	sl_complete_judge(&c, on_absent, &a);
+}
+
+static void check_toc(const struct sl_jset *s, const struct sl_jout *o)
+{
+	const struct sl_toc_facts *t = sl_jpart_u(s->part[SL_COMP_TOC]);
+
+	if (t && !s->part[SL_COMP_COMPRESSION_INFO] &&
+	    (t->listed & SL_COMP_BIT(SL_COMP_COMPRESSION_INFO)))
 		sl_jset_say(o, SL_RULE_TOC_MISSING, s,
 			    SL_COMP_COMPRESSION_INFO, "CompressionInfo.db");
-	if (d && d->mode == SL_DATA_PLAIN)
-		crc = true;
-	if (!chunks && !s->part[SL_COMP_CRC])
-		sl_jset_say(o, SL_RULE_NO_CHECKSUMS, s,
-			    crc ? SL_COMP_CRC : SL_COMP_COMPRESSION_INFO,
-			    "%s", "");
 }
 
 /* A Data.db whose CRC32, known otherwise, is in Digest.crc32 is proven. */
@@ -89,15 +99,8 @@ void sl_jset_whole(const struct sl_jset *s, const struct sl_jout *o)
 {
 	if (!s->sstable)
 		return;
-	for (size_t i = 0; i < SL_ARRAY_LEN(musts); i++) {
-		const struct must *m = &musts[i];
-
-		if ((m->formats & SL_JBIT(s->format)) &&
-		    !s->part[m->component] && !(m->excused && m->excused(s)))
-			sl_jset_say(o, m->rule, s, m->component, "%s",
-				    sl_component_name(m->component));
-	}
-	check_checksums(s, o);
+	check_complete(s, o);
+	check_toc(s, o);
 	check_unread(s, o);
 }
 
@@ -126,15 +129,34 @@ static void listed(const struct sl_judge *j, const struct sl_jdir *d,
 			 index ? "it may be an index's" : "");
 }
 
+/* An index's may have its directory before it. */
+static bool is_data_file(const char *s)
+{
+	const char *slash = strrchr(s, '/');
+	struct sl_name n;
+
+	s = slash ? slash + 1 : s;
+	sl_name_parse(s, strlen(s), &n);
+	return n.component == SL_COMP_DATA;
+}
+
 static void check_manifest(const struct sl_judge *j, const struct sl_jdir *d,
 			   const struct sl_jout *o)
 {
 	const struct sl_manifest_facts *m =
 		sl_jpart_u(d->part[SL_JDIR_MANIFEST]);
 	const struct sl_names *l = m ? m->files : NULL;
+	bool strange = false;
+	char path[SL_JUDGE_PATH];
 
-	for (size_t at = 0; l && at < l->len; at += strlen(l->text + at) + 1)
+	for (size_t at = 0; l && at < l->len; at += strlen(l->text + at) + 1) {
 		listed(j, d, l->text + at, o);
+		strange |= !is_data_file(l->text + at);
+	}
+	if (!strange)
+		return;
+	sl_jdir_path(d, SL_JDIR_MANIFEST, path, sizeof(path));
+	sl_jout_say(o, SL_RULE_MANIFEST, path, "it lists what is no Data.db");
 }
 
 void sl_jdir_whole(const struct sl_judge *j, const struct sl_jdir *d,

@@ -10,7 +10,9 @@
  * And the receiver of a stream gives it a number of its own. So what two
  * nodes both have is an SSTable of the same name with equal Data.db and
  * Statistics.db. A few may be so by chance of numbers; half of a node is not,
- * and neither is one with a UUID for its number.
+ * and neither is one with a UUID for its number. But what sstableloader sends
+ * to all replicas was never in a commit log, and before there were host ids
+ * it is equal on all of them, numbers too: of such alone nothing is sure.
  *
  * In one directory, no number is given twice; if the versions differ, names do
  * too, and both would go in.
@@ -245,16 +247,26 @@ static bool has_uuid(const struct sl_jset *s)
 	return strchr(s->name, '_') != NULL;
 }
 
+static bool was_flushed(const struct sl_jset *s)
+{
+	const struct sl_statistics_facts *t =
+		sl_jpart_u(s->part[SL_COMP_STATISTICS]);
+
+	return t && (t->opaque || t->flushed);
+}
+
 /* n SSTables that the same two nodes have. */
 static void judge_pair(const struct pair *p, size_t n, const struct sl_jout *o)
 {
 	const struct sl_jnode *a = node_of(p->a), *b = node_of(p->b);
 	uint64_t fewer = a->sstables < b->sstables ? a->sstables : b->sstables;
 	char detail[SL_JUDGE_DETAIL];
-	bool uuid = false;
+	bool uuid = false, sure = false;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		uuid |= has_uuid(p[i].b);
+		sure |= uuid || was_flushed(p[i].b);
+	}
 	if (!uuid && n != fewer && (n < 3 || n * 2 < fewer)) {
 		say_stranger(p, o);
 		return;
@@ -262,7 +274,8 @@ static void judge_pair(const struct pair *p, size_t n, const struct sl_jout *o)
 	snprintf(detail, sizeof(detail),
 		 "%zu of its %llu SSTables are those of '%s', as '%s'", n,
 		 (unsigned long long)b->sstables, a->name, p->b->name);
-	sl_jout_say(o, SL_RULE_DOUBLE_UPLOAD, b->name, detail);
+	sl_jout_say_most(o, SL_RULE_DOUBLE_UPLOAD, sure ? SL_REJECT : SL_WARN,
+			 b->name, detail);
 }
 
 int sl_judge_doubles(struct sl_judge *j, const struct sl_jout *o)

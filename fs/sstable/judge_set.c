@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "sstable/judge_internal.h"
+#include "sstable/sizes.h"
 
 #define DATA SL_JBIT(SL_COMP_DATA)
 #define INDEX SL_JBIT(SL_COMP_INDEX)
 #define SUMMARY SL_JBIT(SL_COMP_SUMMARY)
 #define PARTITIONS SL_JBIT(SL_COMP_PARTITIONS)
+#define ROWS SL_JBIT(SL_COMP_ROWS)
 #define FILTER SL_JBIT(SL_COMP_FILTER)
 #define CHUNKS SL_JBIT(SL_COMP_COMPRESSION_INFO)
 #define CRC SL_JBIT(SL_COMP_CRC)
@@ -24,6 +26,12 @@
 static const struct sl_index_facts *index_of(const struct sl_jset *s)
 {
 	return sl_jpart_u(s->part[SL_COMP_INDEX]);
+}
+
+/* What leads from keys to partitions. */
+static enum sl_component primary(const struct sl_jset *s)
+{
+	return s->format == SL_FORMAT_BTI ? SL_COMP_PARTITIONS : SL_COMP_INDEX;
 }
 
 static const struct sl_statistics_facts *statistics(const struct sl_jset *s)
@@ -94,9 +102,9 @@ static bool plain_length(const struct sl_jset *s, uint64_t *ret)
 
 static void check_positions(const struct sl_jset *s, const struct sl_jout *o)
 {
-	const struct sl_index_facts *i = index_of(s);
 	bool chunked = s->part[SL_COMP_COMPRESSION_INFO];
-	enum sl_component c = SL_COMP_INDEX;
+	enum sl_component c = primary(s);
+	const struct sl_index_facts *i = sl_jpart_u(s->part[c]);
 	uint64_t length;
 
 	if (!i || sl_jset_slice(s) || !plain_length(s, &length) ||
@@ -125,8 +133,7 @@ static bool keys_agree(const struct sl_jset *s)
 static void check_count(const struct sl_jset *s, const struct sl_jout *o)
 {
 	const struct sl_statistics_facts *t = statistics(s);
-	enum sl_component c = s->format == SL_FORMAT_BTI ?
-				      SL_COMP_PARTITIONS : SL_COMP_INDEX;
+	enum sl_component c = primary(s);
 	const struct sl_index_facts *i = sl_jpart_u(s->part[c]);
 
 	if (!t || !i || t->slice || t->partitions == i->count)
@@ -136,6 +143,39 @@ static void check_count(const struct sl_jset *s, const struct sl_jout *o)
 		    "%" PRIu64 " in the index, %" PRIu64
 		    " in Statistics.db",
 		    i->count, t->partitions);
+}
+
+/* The last partition ends where the data does. */
+static void check_sizes(const struct sl_jset *s, const struct sl_jout *o)
+{
+	const struct sl_statistics_facts *t = statistics(s);
+	const struct sl_index_facts *i = sl_jpart_u(s->part[primary(s)]);
+	struct sl_size_bounds b;
+	uint64_t length, last;
+
+	if (!t || !i || !t->sized || !i->sized || sl_jset_slice(s) ||
+	    t->partitions != i->count || !plain_length(s, &length) ||
+	    length <= i->last_position)
+		return;
+	sl_size_bounds_init(&b);
+	last = sl_size_hash(sl_size_bucket(&b, length - i->last_position));
+	if (i->sizes + last != t->sizes)
+		sl_jset_say(o, SL_RULE_PARTITION_SIZES, s, primary(s),
+			    "%" PRIu64 " partitions in %" PRIu64 " bytes",
+			    i->count, length);
+}
+
+static void check_rows(const struct sl_jset *s, const struct sl_jout *o)
+{
+	const struct sl_index_facts *i =
+		sl_jpart_u(s->part[SL_COMP_PARTITIONS]);
+	uint64_t size = s->part[SL_COMP_ROWS]->size;
+
+	if (i && i->rows_end > size)
+		sl_jset_say(o, SL_RULE_ROWS, s, SL_COMP_ROWS,
+			    "Partitions.db points to byte %" PRIu64
+			    " of %" PRIu64,
+			    i->rows_end - 1, size);
 }
 
 /* Keys out of order are right under other partitioners. */
@@ -207,6 +247,10 @@ static const struct rule {
 	{ CHUNKS | CRC, DATA, sl_jcheck_both },
 	{ INDEX | SUMMARY, STATISTICS, check_summary },
 	{ INDEX, DATA | CHUNKS | CRC | DIGEST | STATISTICS, check_positions },
+	{ PARTITIONS, DATA | CHUNKS | CRC | DIGEST | STATISTICS,
+	  check_positions },
+	{ PARTITIONS | ROWS, 0, check_rows },
+	{ STATISTICS, INDEX | PARTITIONS | DATA | CHUNKS | CRC, check_sizes },
 	{ STATISTICS, INDEX | PARTITIONS | SUMMARY, check_count },
 	{ STATISTICS, INDEX | SUMMARY, check_order },
 	{ STATISTICS | FILTER, 0, check_filter },

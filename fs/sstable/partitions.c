@@ -10,6 +10,11 @@
  * make no sense there. What leaves the tail is trie for certain and is walked;
  * the rest of it is walked when facts are asked for, and must end in the root
  * with as many keys as the footer says.
+ *
+ * Keys come in their order only if the trie lies in one page: of the branches
+ * that do not fit into the page of their parent the largest is written first
+ * (IncrementalTrieWriterPageAware.layoutChildren). The writer's estimate of
+ * what fits may be half as much again, so half a page is sure.
  */
 #include "sstable/key.h"
 #include "sstable/pages.h"
@@ -19,6 +24,7 @@
 #define FOOTER 24
 #define TAIL (FOOTER + 2 * (2 + (size_t)65535))
 #define FIRST_CAP ((size_t)4096)
+#define ORDERED ((uint64_t)2048)
 
 struct partitions {
 	bool pages_possible;
@@ -27,6 +33,7 @@ struct partitions {
 	unsigned char *tail; /* owned: the last 'len' bytes */
 	size_t len, cap;     /* cap <= 2 * TAIL: then it is shifted down */
 	struct sl_trie_walk walk; /* of what left the tail */
+	struct sl_size_bounds bounds;
 };
 
 static int partitions_begin(void *state, const struct sl_name *name,
@@ -36,6 +43,8 @@ static int partitions_begin(void *state, const struct sl_name *name,
 
 	(void)prior; /* nothing of it concerns these */
 	x->pages_possible = sl_pages_possible(name);
+	sl_size_bounds_init(&x->bounds);
+	x->walk.bounds = &x->bounds;
 	return 0;
 }
 
@@ -124,12 +133,13 @@ static bool read_footer(const struct partitions *x, uint64_t size,
 }
 
 static void check_trie(const struct partitions *x, const struct footer *f,
-		       struct sl_facts *ret)
+		       struct sl_trie_walk *ret_walk, struct sl_facts *ret)
 {
 	struct sl_trie_walk w = x->walk;
 	uint64_t dropped = ret->size - x->len;
 
 	sl_trie_walk_feed(&w, x->tail, (size_t)(f->keys_at - dropped));
+	*ret_walk = w;
 	if (w.count != f->count)
 		sl_facts_found(ret, SL_RULE_PARTITIONS,
 			       "the trie has %llu keys, %llu are said",
@@ -144,10 +154,14 @@ static void check_trie(const struct partitions *x, const struct footer *f,
 			       "the last node is at %llu, the root at %llu",
 			       (unsigned long long)w.node,
 			       (unsigned long long)f->root);
+	else if (w.disordered && f->keys_at <= ORDERED)
+		sl_facts_found(ret, SL_RULE_PARTITIONS,
+			       "its positions in Data.db do not ascend");
 }
 
 static void note_footer(const struct partitions *x, struct sl_facts *ret)
 {
+	struct sl_trie_walk w = { 0 };
 	struct sl_key_order o = { 0 };
 	struct footer f = { 0 };
 	struct sl_bytes b;
@@ -162,7 +176,7 @@ static void note_footer(const struct partitions *x, struct sl_facts *ret)
 	keys = (size_t)(ret->size - f.keys_at) - FOOTER;
 	sl_bytes_init(&b, x->tail + x->len - FOOTER - keys, keys);
 	if (read_keys(&b, f.count, &o))
-		check_trie(x, &f, ret);
+		check_trie(x, &f, &w, ret);
 	else
 		sl_facts_found(ret, SL_RULE_PARTITIONS,
 			       "no first and last of %llu keys at byte %llu",
@@ -172,6 +186,11 @@ static void note_footer(const struct partitions *x, struct sl_facts *ret)
 		.count = f.count,
 		.first_key = o.first,
 		.last_key = o.last,
+		.last_position = w.direct ? w.position : 0,
+		.sized = f.keys_at <= ORDERED && w.direct &&
+			 w.direct == f.count,
+		.sizes = w.sizes,
+		.rows_end = w.rows_end,
 		.out_of_order = o.out_of_order,
 		.out_of_order_at = o.out_of_order ? f.count - 1 : 0,
 	};

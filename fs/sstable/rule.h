@@ -94,6 +94,7 @@ enum sl_rule {
 	SL_RULE_INDEX_SUMMARY,	  /* last or first keys differ */
 	SL_RULE_INDEX_DATA,	  /* positions beyond the data */
 	SL_RULE_PARTITION_COUNT,  /* index and Statistics.db differ */
+	SL_RULE_PARTITION_SIZES,  /* likewise */
 	SL_RULE_FILTER_SMALL,	  /* for so many keys */
 	SL_RULE_ENCRYPTED_SUSPECT,
 	SL_RULE_SCHEMA_MISMATCH,

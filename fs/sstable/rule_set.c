@@ -53,6 +53,11 @@ const struct sl_rule_info sl_rules_set[SL_RULE__COUNT - SL_RULES_SET] = {
 		"the index has another number of partitions than "
 		"Statistics.db counts",
 		COPY_SET },
+	AT(SL_RULE_PARTITION_SIZES) = { "partition-sizes", SL_REJECT,
+		SL_WHEN_SET,
+		"the index gives partitions other sizes than Statistics.db "
+		"counts: one of the two is damaged or another SSTable's",
+		COPY_SET },
 	AT(SL_RULE_FILTER_SMALL) = { "filter-small", SL_REJECT, SL_WHEN_SET,
 		"Filter.db is too small for so many partitions: some would "
 		"not be found",

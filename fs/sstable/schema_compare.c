@@ -6,7 +6,8 @@
  * - A header lists only columns written in that SSTable; so what is missing
  *   says nothing.
  * - Types are compared as trees, without "frozen" where nothing else is
- *   possible: writers of different versions differ there.
+ *   possible: writers of different versions differ there. One that was made
+ *   wider since is none of another kind.
  * - A dropped column stays in old headers, with its last type or an earlier
  *   one, and may live again with another: DROPPED_COLUMN unless it agrees
  *   with the live one.
@@ -158,7 +159,7 @@ static int compare_key_column(struct compare *c,
 		return softened(r);
 	snprintf(what, sizeof(what), "key column '%.60s'", col->name);
 	m = sl_type_compare(header, schema, true);
-	if (m == SL_TYPE_OTHER)
+	if (m == SL_TYPE_OTHER && !sl_type_widened(header, schema, true))
 		tell_types(c, what, schema, header);
 	else if (m == SL_TYPE_UNFROZEN)
 		tell_unfrozen(c, what, schema);
@@ -281,6 +282,8 @@ static int match(const struct compare *c, const struct sl_schema_column *col,
 	if (r)
 		return softened(r);
 	*ret = sl_type_compare(t, s, false);
+	if (sl_type_widened(t, s, false))
+		*ret = SL_TYPE_SAME;
 	if (!c->s->compact &&
 	    hc->is_static != (col->kind == SL_COLUMN_STATIC))
 		*ret = SL_TYPE_OTHER;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sstable/name.h"
+#include "sstable/sizes.h"
 #include "sstable/statistics.h"
 
 /* Wrong unless it is 0 or 1, as Java writes a boolean. */
@@ -75,9 +76,33 @@ static uint64_t histogram(struct sl_stats_reader *r)
 	return sum;
 }
 
+/* Of a histogram that was read already; 'b' is at its begin. */
+static void sum_sizes(struct sl_bytes b, struct sl_statistics_facts *f)
+{
+	uint32_t n = (uint32_t)sl_bytes_i32(&b);
+	struct sl_size_bounds k;
+	uint64_t sum = 0;
+
+	sl_size_bounds_init(&k);
+	f->sized = n >= 2 && n <= SL_SIZE_BOUNDS + 1;
+	for (uint32_t i = 0; i < n && f->sized; i++) {
+		uint64_t bound = sl_bytes_u64(&b), v = sl_bytes_u64(&b);
+
+		/* What is beyond the last bound could be any size. */
+		f->sized = bound == k.bound[i ? i - 1 : 0] &&
+			   (i + 1 < n || !v);
+		sum += v * sl_size_hash(i);
+	}
+	f->sizes = f->sized ? sum : 0;
+}
+
 static void partition_sizes(struct sl_stats_reader *r)
 {
+	struct sl_bytes b = r->b;
+
 	r->facts->partitions = histogram(r);
+	if (!r->wrong && !r->b.bad)
+		sum_sizes(b, r->facts);
 }
 
 static void cell_counts(struct sl_stats_reader *r)
@@ -88,6 +113,13 @@ static void cell_counts(struct sl_stats_reader *r)
 static void commit_log(struct sl_stats_reader *r)
 {
 	sl_bytes_skip(&r->b, 12);
+}
+
+/* Segments are numbered by the clock; -1 is none. */
+static void commit_log_end(struct sl_stats_reader *r)
+{
+	r->facts->flushed = sl_bytes_i64(&r->b) > 0;
+	sl_bytes_skip(&r->b, 4);
 }
 
 static void compression_ratio(struct sl_stats_reader *r)
@@ -296,7 +328,7 @@ static const struct field {
 } fields[] = {
 	{ "partition sizes", ALWAYS, NULL, ALWAYS, NULL, partition_sizes },
 	{ "cell counts", ALWAYS, NULL, ALWAYS, NULL, cell_counts },
-	{ "commit log end", ALWAYS, NULL, ALWAYS, NULL, commit_log },
+	{ "commit log end", ALWAYS, NULL, ALWAYS, NULL, commit_log_end },
 	{ "smallest timestamp", ALWAYS, NULL, ALWAYS, NULL, times },
 	{ "greatest timestamp", ALWAYS, NULL, ALWAYS, NULL, times },
 	{ "smallest deletion time", ALWAYS, NULL, ALWAYS, NULL, numbers },

@@ -22,6 +22,8 @@
 #define LEVEL_MAX 128 /* Downsampling.BASE_SAMPLING_LEVEL */
 #define TABLE_MAX ((uint32_t)1 << 20)
 #define TABLE_FIRST 256u
+/* With 2^31 bytes the writer samples no more, and does not say so. */
+#define CRAMPED ((uint64_t)1 << 30)
 #define POINTER 8
 #define KEY_MAX 65535
 
@@ -91,7 +93,9 @@ static void check_numbers(struct summary *s, uint64_t full)
 		broken(s, "not a count of entries:", s->count);
 	else if (!s->level || s->level > LEVEL_MAX)
 		broken(s, "not a sampling level:", s->level);
-	else if (full < s->count || full > INT32_MAX)
+	else if (full < s->count || full > INT32_MAX ||
+		 (s->level == LEVEL_MAX && full != s->count &&
+		  s->area < CRAMPED))
 		broken(s, "not a count at full sampling:", full);
 	else if (s->area > INT64_MAX ||
 		 s->area < (uint64_t)s->count * (4 + 1 + POINTER))
@@ -296,7 +300,8 @@ static int summary_facts(const void *state, struct sl_facts *ret)
 		.last_index_position = s->pointer,
 		.sampling_level = s->level,
 		.min_interval = s->interval,
-		.sampled = s->count && s->count <= TABLE_MAX,
+		.sampled = s->count && s->count <= TABLE_MAX &&
+			   s->area < CRAMPED,
 		.samples = s->samples,
 		.out_of_order = s->order.out_of_order,
 		.out_of_order_at = s->order.out_of_order_at,

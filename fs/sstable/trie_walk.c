@@ -57,8 +57,37 @@ static void take(struct sl_trie_walk *w, struct sl_cursor *c)
 		return;
 	n = payload(t, first);
 	w->count += n > 0;
-	w->skip = t->fixed - t->head + n +
+	w->payload = n;
+	w->hashed = (first & 0xf) >= WITH_HASH;
+	w->skip = t->fixed - t->head +
 		  (t->nibbles * children(t, w->head.b) + 1) / 2;
+}
+
+static void into_data(struct sl_trie_walk *w, uint64_t position)
+{
+	if (w->direct && position <= w->position)
+		w->disordered = true;
+	else if (w->direct)
+		w->sizes += sl_size_hash(
+			sl_size_bucket(w->bounds, position - w->position));
+	w->direct++;
+	w->position = position;
+}
+
+/* A signed number: at or above 0 in Rows.db, else the complement's. */
+static void take_payload(struct sl_trie_walk *w, struct sl_cursor *c)
+{
+	unsigned n = w->payload - w->hashed;
+	uint64_t v;
+
+	if (!sl_gather(&w->value, c, w->payload))
+		return;
+	w->payload = 0;
+	v = sl_be(w->value.b + w->hashed, n);
+	if (v >> (8 * n - 1) & 1)
+		into_data(w, ~(v | (n < 8 ? ~0ull << 8 * n : 0)));
+	else if (v >= w->rows_end)
+		w->rows_end = v + 1;
 }
 
 void sl_trie_walk_feed(struct sl_trie_walk *w, const unsigned char *p, size_t n)
@@ -70,6 +99,8 @@ void sl_trie_walk_feed(struct sl_trie_walk *w, const unsigned char *p, size_t n)
 
 		if (w->skip)
 			sl_cursor_skip(&c, &w->skip);
+		else if (w->payload)
+			take_payload(w, &c);
 		else
 			take(w, &c);
 		w->at += (uint64_t)(c.p - from);

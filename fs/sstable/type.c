@@ -128,6 +128,39 @@ static enum sl_type_match compare(const struct sl_type *header,
 	return h || s ? SL_TYPE_OTHER : worst;
 }
 
+/* AbstractType.isValueCompatibleWith(). key: values sort alike, too. */
+static const struct {
+	const char *was, *is;
+	bool key;
+} widened[] = {
+	{ "ascii", "text", true },
+	{ "ascii", "blob", true },
+	{ "text", "blob", true },
+	{ "int", "varint", false },
+	{ "bigint", "varint", false },
+	{ "timestamp", "varint", false },
+	{ "timestamp", "bigint", false },
+	{ "bigint", "timestamp", false },
+	{ "timeuuid", "uuid", false },
+	{ "int", "date", false },
+	{ "bigint", "time", false },
+};
+
+bool sl_type_widened(const struct sl_type *header,
+		     const struct sl_type *schema, bool key)
+{
+	const char *was = sl_type_bare(header)->text;
+	const char *is = sl_type_bare(schema)->text;
+
+	if (sl_type_bare(header)->kind != SL_TYPE_NATIVE ||
+	    sl_type_bare(schema)->kind != SL_TYPE_NATIVE)
+		return false;
+	for (size_t i = 0; i < SL_ARRAY_LEN(widened); i++)
+		if (!strcmp(was, widened[i].was) && !strcmp(is, widened[i].is))
+			return widened[i].key || !key;
+	return !key && !strcmp(is, "blob") && strcmp(was, "counter") != 0;
+}
+
 enum sl_type_match sl_type_compare(const struct sl_type *header,
 				   const struct sl_type *schema, bool key)
 {

@@ -67,6 +67,13 @@ enum sl_type_match {
  */
 enum sl_type_match sl_type_compare(const struct sl_type *header,
 				   const struct sl_type *schema, bool key);
+/*
+ * Up to Cassandra 3.10 ALTER TABLE could change a type into one that reads the
+ * values of the old, which SSTables go on naming. Was it that? Nothing is
+ * wrong with them.
+ */
+bool sl_type_widened(const struct sl_type *header,
+		     const struct sl_type *schema, bool key);
 /* Without ReversedType and FrozenType around it. */
 const struct sl_type *sl_type_bare(const struct sl_type *t);
 

@@ -219,28 +219,6 @@ static enum sl_grant begin_step_locked(struct sl_upload *u,
 	return g;
 }
 
-/* Copies and sums the step's bytes; what is there already is only summed. */
-static void do_step(struct sl_step *st, struct sl_source *src)
-{
-	struct sl_piece *p = st->first;
-	uint64_t n = st->n;
-
-	for (; n; p = p->next) {
-		size_t k = p->cap - p->len < n ? p->cap - p->len : (size_t)n;
-		unsigned char *dst = p->data + p->len;
-
-		if (!src->data)
-			memset(dst, 0, k);
-		else if (dst != src->data)
-			memcpy(dst, src->data, k);
-		st->crc = sl_crc32(st->crc, dst, k);
-		if (src->data)
-			src->data += k;
-		n -= k;
-	}
-	src->left -= st->n;
-}
-
 static void publish_locked(struct sl_upload *u, const struct sl_step *st)
 {
 	struct sl_piece *p = st->first;
@@ -331,7 +309,7 @@ static int take_now(struct sl_upload *u, struct sl_source *src)
 
 		if (r <= 0)
 			return r ? r : 1;
-		do_step(&st, src);
+		sl_step_run(&st, src, u->tap);
 		r = end_step(u, &st);
 		if (r)
 			return r;
@@ -436,7 +414,7 @@ void sl_file_run_writer(struct sl_writer *wr)
 	struct sl_upload *u = wr->u;
 	struct sl_engine *e = u->e;
 
-	do_step(&wr->step, &wr->src);
+	sl_step_run(&wr->step, &wr->src, u->tap);
 	SL_LOCK_SCOPE(&e->lock);
 	e->running = NULL;
 	wr->taken = true;

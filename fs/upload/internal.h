@@ -120,6 +120,7 @@ struct sl_upload {
 	struct sl_engine *e;
 	char *key;
 	void *arg;
+	struct sl_tap *tap; /* NULL: nobody looks; fixed from the first byte */
 	uint64_t hint;
 	uint64_t serial;
 	int refs;
@@ -200,6 +201,10 @@ void sl_engine_answer_all_locked(struct sl_engine *e, struct sl_wait **list,
 				 int err);
 /* Delivers what is to be answered. Without the lock. */
 void sl_engine_deliver(struct sl_engine *e);
+
+/* step.c: while the upload is being filled. */
+void sl_step_run(struct sl_step *st, struct sl_source *src,
+		 struct sl_tap *tap);
 
 /* file.c */
 /* Gives back the bytes that are being gathered, unless a filler is inside. */

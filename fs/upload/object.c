@@ -63,6 +63,12 @@ const char *sl_upload_key(struct sl_upload *u)
 	return u->key;
 }
 
+void sl_upload_set_tap(struct sl_upload *u, struct sl_tap *t)
+{
+	SL_LOCK_SCOPE(&u->e->lock);
+	u->tap = t;
+}
+
 void sl_upload_unref_locked(struct sl_upload *u)
 {
 	struct sl_engine *e = u->e;
@@ -74,6 +80,8 @@ void sl_upload_unref_locked(struct sl_upload *u)
 	TAILQ_REMOVE(&e->uploads, u, link);
 	e->upload_count--;
 	sl_cond_signal(&e->idle);
+	if (u->tap)
+		u->tap->end(u->tap);
 	free(u->key);
 	free(u);
 }
@@ -288,6 +296,8 @@ int sl_upload_restart(struct sl_upload *u)
 	u->committed = u->bytes_gone = u->short_tail = false;
 	u->err = 0;
 	sl_error_clear(&u->error);
+	if (u->tap)
+		u->tap->restart(u->tap);
 	sl_engine_turn_locked(e);
 	return 0;
 }

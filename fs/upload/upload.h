@@ -105,6 +105,26 @@ int sl_upload_resume(struct sl_upload *u, const char *upload_id)
 int sl_upload_expect(struct sl_upload *u, uint64_t size,
 		     struct sl_error *err) SL_MUST_CHECK;
 void *sl_upload_arg(struct sl_upload *u);
+
+/*
+ * Somebody who sees the bytes that are taken: exactly these, in order, one
+ * call at a time, on whatever thread takes them, without a lock of ours. The
+ * pieces are small enough to be in the processor's cache still, where they
+ * were copied and summed. Bytes of a version that fails or is given up may
+ * have been seen, too.
+ */
+struct sl_tap {
+	void (*bytes)(struct sl_tap *t, const void *p, size_t n);
+	/*
+	 * From the first byte again; and: nothing more comes, the upload is
+	 * gone. Both are called with locks held, must not block and not call
+	 * back.
+	 */
+	void (*restart)(struct sl_tap *t);
+	void (*end)(struct sl_tap *t);
+};
+/* Before the first byte. Borrowed until t->end(). */
+void sl_upload_set_tap(struct sl_upload *u, struct sl_tap *t);
 const char *sl_upload_key(struct sl_upload *u);
 /* Drops the caller's reference; an upload in flight ends by itself. */
 void sl_upload_unref(struct sl_upload *u);

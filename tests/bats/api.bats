@@ -75,8 +75,8 @@ copy_node1() {
 copy_one() {
 	local dir=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/tag1
 	mkdir -p "$m/$dir"
-	head -c 100000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
-	cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
+	head -c 100000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Blob.db"
+	cp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" "$m/$dir/"
 }
 
 # fake_api: an API that answers what is in $BATS_TEST_TMPDIR/answer (status

@@ -171,7 +171,7 @@ both() {
 	cp "$BATS_TEST_TMPDIR/first" "$d/nb-1-big-Data.db"
 	run bash -c "cat '$BATS_TEST_TMPDIR/more' >>'$d/nb-1-big-Data.db'"
 	[ "$status" -ne 0 ]
-	grep -q 'with other bytes' "$m/.errors"
+	grep -q 'other-data: ' "$m/.errors"
 	cmp "$BATS_TEST_TMPDIR/first" "$bucket/nb-1-big-Data.db"
 	sl_umount "$m"
 }

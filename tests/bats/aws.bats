@@ -208,7 +208,7 @@ same_files() {
 	# In parts (nobody can know its size): the checksum is not that of a
 	# request.
 	big=$(wanted | grep -e '-Data.db$' | head -n 1)
-	big=${big%/*}/nb-77-big-Index.db
+	big=${big%/*}/nb-77-big-Blob.db
 	head -c 40000000 /dev/urandom | tee "$src/$big" |
 		dd bs=1M of="$m/$big" status=none
 	[ "$(jq -r 'select(.kind == "s3.complete") | .status' "$log")" = 200 ]
@@ -263,7 +263,7 @@ gate_refuses() {
 	done <"$T/want2"
 	# Ours, but not by us.
 	own=$(wanted | head -n 1)
-	own=${own%/*}/nb-99-big-Index.db
+	own=${own%/*}/nb-99-big-Blob.db
 	head -c 1000 /dev/urandom >"$T/foreign"
 	aws_ s3 cp --only-show-errors "$T/foreign" "$up$own"
 	gate_refuses foreign "$own"

@@ -54,7 +54,7 @@ memory_of() {
 copies() {
 	local n
 	for n in $(seq "$1" "$2"); do
-		cp "$3" "$m/$dir/nb-$n-big-Index.db" 3>&- &
+		cp "$3" "$m/$dir/nb-$n-big-Blob.db" 3>&- &
 		PIDS+=($!)
 	done
 }
@@ -73,7 +73,7 @@ all_equal() {
 	local n bucket
 	bucket=$(sl_bucket "$m")/$dir
 	for n in $(seq "$1" "$2"); do
-		cmp "$3" "$bucket/nb-$n-big-Index.db" || return 1
+		cmp "$3" "$bucket/nb-$n-big-Blob.db" || return 1
 	done
 }
 
@@ -127,10 +127,10 @@ robin_is_there() {
 	# Bounded by what was promised, 30 s, and a loaded machine.
 	jq -e '.after_s < 60' <<<"$said"
 	robin_is_there
-	grep -q 'nb-52-big-Index.db.*51 files at once' "$m/.errors"
+	grep -q 'nb-52-big-Blob.db.*51 files at once' "$m/.errors"
 	[ "$(status_of "$m" .local.files.open)" -eq 0 ]
 	# It is copied again, now that others are closed.
-	echo again >"$m/$dir/nb-52-big-Index.db"
+	echo again >"$m/$dir/nb-52-big-Blob.db"
 	sl_umount "$m"
 }
 
@@ -165,7 +165,7 @@ robin_is_there() {
 	begin memory=32
 	local other=node1/ks/u-00112233445566778899aabbccddeeff/snapshots/s1
 	mkdir -p "$m/$other"
-	echo here >"$m/$other/nb-1-big-TOC.txt"
+	echo here >"$m/$other/nb-1-big-Blob.txt"
 	head -c 1300000 /dev/urandom >"$src/f"
 	no_acknowledgements
 	copies 1 240 "$src/f"
@@ -192,7 +192,7 @@ robin_is_there() {
 		      % (status, names))
 		sys.exit(status > 5 or names > 5)
 	P
-	[ "$(ls "$m/$other")" = nb-1-big-TOC.txt ]
+	[ "$(ls "$m/$other")" = nb-1-big-Blob.txt ]
 	blocked_at_least 200
 	sim_faults ''
 	all_end_well
@@ -207,7 +207,7 @@ robin_is_there() {
 		import os, random, sys
 		r = random.Random(1)
 		for n in range(4000):
-		    with open("%s/nb-%d-big-Index.db" % (sys.argv[1], n), "wb") as f:
+		    with open("%s/nb-%d-big-Blob.db" % (sys.argv[1], n), "wb") as f:
 		        f.write(r.randbytes(r.randrange(100, 30000)))
 	P
 	timeout 300 rsync -a --delay-updates "$src/" "$m/$dir/"
@@ -220,7 +220,7 @@ robin_is_there() {
 @test "a bucket that stands still does not slow another mount, nor its own" {
 	begin memory=64
 	head -c 40000000 /dev/urandom >"$src/f"
-	echo small >"$m/$dir/nb-9-big-TOC.txt"
+	echo small >"$m/$dir/nb-9-big-Blob.txt"
 	no_acknowledgements
 	copies 1 4 "$src/f"
 	wait_for 60 blocked_at_least 1
@@ -236,17 +236,17 @@ robin_is_there() {
 	sl_mount "$m" "node=node1,memory=64,state=$first.state"
 	sl_begin "$m"
 	mkdir -p "$m/$dir"
-	timeout 120 cp "$src/f" "$m/$dir/nb-1-big-Index.db"
+	timeout 120 cp "$src/f" "$m/$dir/nb-1-big-Blob.db"
 	all_equal 1 1 "$src/f"
 	sl_umount "$m"
 	# All the while the first stood still, and still answers.
 	m=$first SIM_DIR=$first_dir
 	blocked_at_least 1
 	[ "$(status_of "$m" .local.files.committed)" -eq 1 ]
-	timeout 20 ls "$m/$dir" | grep -q nb-9-big-TOC.txt
-	[ "$(timeout 20 cat "$m/$dir/nb-9-big-TOC.txt")" = small ]
-	timeout 20 mkdir "$m/$dir/../s2"
-	timeout 20 stat "$m/$dir/nb-1-big-Index.db"
+	timeout 20 ls "$m/$dir" | grep -q nb-9-big-Blob.txt
+	[ "$(timeout 20 cat "$m/$dir/nb-9-big-Blob.txt")" = small ]
+	timeout 20 mkdir "$m/node1/ks2"
+	timeout 20 stat "$m/$dir/nb-1-big-Blob.db"
 	sim_faults ''
 	all_end_well
 	all_equal 1 4 "$src/f"
@@ -263,7 +263,7 @@ robin_is_there() {
 	wait_for 60 blocked_at_least 6
 	local n pid
 	for n in 101 102 103; do
-		timeout 120 cp "$src/small" "$m/$dir/nb-$n-big-Index.db"
+		timeout 120 cp "$src/small" "$m/$dir/nb-$n-big-Blob.db"
 	done
 	for pid in "${PIDS[@]}"; do
 		kill -0 "$pid"

@@ -158,7 +158,7 @@ refused_line() { # FILE LINE
 import os, sys
 fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY, 0o644)
 os.write(fd, b'x' * 9)
-os.pwrite(fd, b'x', 0)" "$dir/nb-1-big-Index.db"
+os.pwrite(fd, b'x', 0)" "$dir/nb-1-big-Blob.db"
 	run bash -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
 	echo launch anyway >"$m/.launch"

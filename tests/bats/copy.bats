@@ -101,11 +101,11 @@ no_leftovers() {
 @test "a large file goes up in parts and reads back" {
 	dir=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 	mkdir -p "$m/$dir"
-	head -c 70000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
-	cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
-	cmp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/nb-1-big-Index.db"
-	cmp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" \
-		"$(sl_bucket "$m")/$dir/nb-1-big-Index.db"
+	head -c 70000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Blob.db"
+	cp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" "$m/$dir/"
+	cmp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" "$m/$dir/nb-1-big-Blob.db"
+	cmp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" \
+		"$(sl_bucket "$m")/$dir/nb-1-big-Blob.db"
 	no_leftovers
 	sl_umount "$m"
 }
@@ -120,7 +120,7 @@ no_leftovers() {
 @test "a write at an offset is refused and closes the gate" {
 	dir=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 	mkdir -p "$m/$dir"
-	run python3 - "$m/$dir/nb-1-big-Index.db" <<'P'
+	run python3 - "$m/$dir/nb-1-big-Blob.db" <<'P'
 import os, sys
 fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY, 0o644)
 block = bytes(1 << 20)
@@ -149,7 +149,7 @@ P
 		(head -c 3000000 /dev/urandom; sleep 30) \
 			>"$BATS_TEST_TMPDIR/slow" 3>&- &
 		feeder=$!
-		name=$dir/nb-$signal-big-Index.db
+		name=$dir/nb-$signal-big-Blob.db
 		# A shell's background jobs ignore INT unless told not to.
 		env --default-signal=INT cp "$BATS_TEST_TMPDIR/slow" \
 			"$m/$name" 3>&- &

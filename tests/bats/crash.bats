@@ -26,7 +26,7 @@ unfinished_uploads() {
 	begin
 	mkdir -p "$m/$dir"
 	head -c 45000000 /dev/urandom >"$BATS_TEST_TMPDIR/file"
-	exec 7>"$m/$dir/nb-1-big-Index.db"
+	exec 7>"$m/$dir/nb-1-big-Blob.db"
 	head -c 40000000 "$BATS_TEST_TMPDIR/file" >&7
 	wait_for 20 test "$(unfinished_uploads)" -gt 0
 	kill -KILL "${MOUNT_PID[$m]}"
@@ -36,16 +36,16 @@ unfinished_uploads() {
 	unset "MOUNT_PID[$m]"
 
 	sl_mount "$m" "node=node1,state=$BATS_TEST_TMPDIR/state"
-	[ ! -e "$m/$dir/nb-1-big-Index.db" ]
+	[ ! -e "$m/$dir/nb-1-big-Blob.db" ]
 	[ "$(status_of "$m" .local.files.interrupted)" -eq 1 ]
 	run bash -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
-	grep -q 'interrupted.*nb-1-big-Index.db' "$m/.launch"
+	grep -q 'interrupted.*nb-1-big-Blob.db' "$m/.launch"
 
 	mkdir -p "$m/$dir"
-	cp -p "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Index.db"
+	cp -p "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Blob.db"
 	cmp "$BATS_TEST_TMPDIR/file" \
-		"$(sl_bucket "$m")/$dir/nb-1-big-Index.db"
+		"$(sl_bucket "$m")/$dir/nb-1-big-Blob.db"
 	wait_for 20 eval '[ "$(unfinished_uploads)" -eq 0 ]'
 	[ "$(status_of "$m" .local.files.interrupted)" -eq 0 ]
 	[ "$(status_of "$m" .local.ledger.unclean)" = false ]
@@ -90,8 +90,8 @@ unfinished_uploads() {
 		sl_begin "$m"
 		mkdir -p "$m/$dir"
 		head -c 20000000 /dev/urandom >"$BATS_TEST_TMPDIR/file"
-		cp "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Index.db"
-		cmp "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Index.db"
+		cp "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Blob.db"
+		cmp "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Blob.db"
 		sl_umount "$m"
 		sl_sim_stop
 	done
@@ -100,7 +100,7 @@ unfinished_uploads() {
 @test "a tool that is killed leaves no open temporary behind" {
 	begin
 	mkdir -p "$m/$dir"
-	python3 - "$m/$dir/.nb-1-big-Index.db.AbC123" <<'P' || true
+	python3 - "$m/$dir/.nb-1-big-Blob.db.AbC123" <<'P' || true
 import os, signal, sys
 fd = os.open(sys.argv[1], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
 os.write(fd, b"x" * 1000)
@@ -110,7 +110,7 @@ P
 	jq -c .local.files "$m/.status"
 	[ "$(status_of "$m" .local.files.open)" -eq 0 ]
 	# The path is what counts: once it is copied, all is well.
-	echo x >"$m/$dir/nb-1-big-Index.db"
+	echo x >"$m/$dir/nb-1-big-Blob.db"
 	[ "$(status_of "$m" '.local.files | del(.committed) | add')" -eq 0 ]
 	echo launch node1 >"$m/.launch"
 	sl_umount "$m"
@@ -120,16 +120,16 @@ P
 	begin
 	mkdir -p "$m/$dir"
 	for i in 1 2 3; do
-		echo old >"$m/$dir/.nb-1-big-Index.db.AbC12$i"
+		echo old >"$m/$dir/.nb-1-big-Blob.db.AbC12$i"
 	done
 	[ "$(status_of "$m" .local.files.open)" -eq 3 ]
 	run bash -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
 	mkdir "$src"
-	echo new >"$src/nb-1-big-Index.db"
+	echo new >"$src/nb-1-big-Blob.db"
 	rsync -a "$src/" "$m/$dir/"
 	[ "$(status_of "$m" '.local.files | del(.committed) | add')" -eq 0 ]
-	[ "$(cat "$m/$dir/nb-1-big-Index.db")" = new ]
+	[ "$(cat "$m/$dir/nb-1-big-Blob.db")" = new ]
 	echo launch node1 >"$m/.launch"
 	sl_umount "$m"
 }
@@ -139,15 +139,15 @@ P
 	mkdir -p "$m/$dir"
 	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/file"
 	# What a dying rsync does: its temporary is open while another one ends.
-	(exec 7>"$m/$dir/.nb-1-big-Index.db.AbCdEf"
+	(exec 7>"$m/$dir/.nb-1-big-Blob.db.AbCdEf"
 	head -c 1000000 "$BATS_TEST_TMPDIR/file" >&7
 	exec sleep 60) 3>&- &
 	local pid=$!
-	wait_for 20 test -s "$m/$dir/.nb-1-big-Index.db.AbCdEf"
-	cp -p "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Index.db"
+	wait_for 20 test -s "$m/$dir/.nb-1-big-Blob.db.AbCdEf"
+	cp -p "$BATS_TEST_TMPDIR/file" "$m/$dir/nb-1-big-Blob.db"
 	kill -KILL "$pid"
 	wait "$pid" || true
-	wait_for 20 test ! -e "$m/$dir/.nb-1-big-Index.db.AbCdEf"
+	wait_for 20 test ! -e "$m/$dir/.nb-1-big-Blob.db.AbCdEf"
 	[ "$(status_of "$m" .local.files.interrupted)" -eq 0 ]
 	[ "$(status_of "$m" .local.files.open)" -eq 0 ]
 	[ "$(status_of "$m" .local.files.committed)" -eq 1 ]

@@ -46,8 +46,8 @@ small_writer() { # N SECONDS
 	while [ "$SECONDS" -lt "$2" ] && [ ! -e "$BATS_TEST_TMPDIR/stop" ]; do
 		i=$((i + 1))
 		head -c $((20000 + 7919 * i % 90000)) /dev/urandom \
-			>"$src/$dir/nb-$i-big-Index.db"
-		cp "$src/$dir/nb-$i-big-Index.db" "$m/$dir/" || return 1
+			>"$src/$dir/nb-$i-big-Blob.db"
+		cp "$src/$dir/nb-$i-big-Blob.db" "$m/$dir/" || return 1
 		sleep 0.5
 	done
 }
@@ -70,7 +70,7 @@ large_writer() { # N SECONDS
 	while [ $((SECONDS + 30)) -lt "$2" ] &&
 		[ ! -e "$BATS_TEST_TMPDIR/stop" ]; do
 		i=$((i + 1))
-		file=nb-$i-big-Index.db
+		file=nb-$i-big-Blob.db
 		head -c $((44 * 512 * 1024)) /dev/urandom >"$src/$dir/$file"
 		case $(($1 % 2)) in
 		0) rsync -a --bwlimit=700 "$src/$dir/$file" "$m/$dir/" ;;
@@ -249,18 +249,18 @@ api() {
 	sl_mount "$m"
 	sl_begin "$m"
 	mkdir -p "$m/$(table 1)"
-	head -c 100000 /dev/urandom >"$src/nb-1-big-Index.db"
+	head -c 100000 /dev/urandom >"$src/nb-1-big-Blob.db"
 	faults 'match=api.* do=401:340018'
 	curl -fsS -X POST -o /dev/null "$(sed -n 's/^control=//p' \
 		"$BATS_TEST_TMPDIR/sim.ready")/expire"
-	run timeout 60 cp "$src/nb-1-big-Index.db" "$m/$(table 1)/"
+	run timeout 60 cp "$src/nb-1-big-Blob.db" "$m/$(table 1)/"
 	echo "$output"
 	[ "$status" -eq 1 ]
 	[[ $output == *"Key has expired"* ]]
 	cat "$m/.errors"
-	grep 'EKEYEXPIRED.*nb-1-big-Index.db' "$m/.errors"
+	grep 'EKEYEXPIRED.*nb-1-big-Blob.db' "$m/.errors"
 	grep -q 'token is not accepted' "$m/.errors"
-	[ ! -e "$m/$(table 1)/nb-1-big-Index.db" ]
+	[ ! -e "$m/$(table 1)/nb-1-big-Blob.db" ]
 	[ "$(status_of "$m" .local.files.failed)" -eq 1 ]
 	if grep -q "$ASTRA_DB_APPLICATION_TOKEN" "$m/.errors"; then
 		return 1
@@ -272,7 +272,7 @@ api() {
 taken_away() { # VERB STATUS
 	mkdir -p "$m/$(table 1)"
 	head -c $((44 * 512 * 1024)) /dev/urandom >"$src/large"
-	start_writer slow_copy "$src/large" "$m/$(table 1)/nb-1-big-Index.db"
+	start_writer slow_copy "$src/large" "$m/$(table 1)/nb-1-big-Blob.db"
 	sleep 1
 	id=$(status_of "$m" .migrationID)
 	api "$1"
@@ -280,11 +280,11 @@ taken_away() { # VERB STATUS
 	writers=()
 	cat "$BATS_TEST_TMPDIR/copy" "$m/.errors"
 	grep -q 'Read-only file system' "$BATS_TEST_TMPDIR/copy"
-	grep -q 'EROFS.*nb-1-big-Index.db.*takes no files' "$m/.errors"
+	grep -q 'EROFS.*nb-1-big-Blob.db.*takes no files' "$m/.errors"
 	grep -qE "EROFS.*status is '$2'" "$m/.errors"
 	[[ $(status_of "$m" .status) =~ ^($2)$ ]]
-	[ ! -e "$m/$(table 1)/nb-1-big-Index.db" ]
-	run cp "$SL_ROOT/README.md" "$m/$(table 1)/nb-2-big-Index.db"
+	[ ! -e "$m/$(table 1)/nb-1-big-Blob.db" ]
+	run cp "$SL_ROOT/README.md" "$m/$(table 1)/nb-2-big-Blob.db"
 	[[ $output == *"Read-only file system"* ]]
 }
 
@@ -321,7 +321,7 @@ slow_copy() { # FROM TO
 	faults 'match=api.* do=503'
 	curl -fsS -X POST -o /dev/null "$(sed -n 's/^control=//p' \
 		"$BATS_TEST_TMPDIR/sim.ready")/expire"
-	cp "$src/large" "$m/$(table 1)/nb-1-big-Index.db" \
+	cp "$src/large" "$m/$(table 1)/nb-1-big-Blob.db" \
 		2>"$BATS_TEST_TMPDIR/copy" 3>&- &
 	writers=($!)
 	wait_for 10 sh -c '[ "$(jq -r .local.credentials.state "$0")" = \
@@ -333,6 +333,6 @@ slow_copy() { # FROM TO
 	wait "${MOUNT_PID[$m]}" || true
 	unset "MOUNT_PID[$m]"
 	sl_check_log "$m.log"
-	grep -q 'EINTR.*nb-1-big-Index.db' "$m.log"
-	[ -z "$(find "$SIM_DIR" -name 'nb-1-big-Index.db')" ]
+	grep -q 'EINTR.*nb-1-big-Blob.db' "$m.log"
+	[ -z "$(find "$SIM_DIR" -name 'nb-1-big-Blob.db')" ]
 }

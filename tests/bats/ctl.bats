@@ -98,7 +98,7 @@ teardown() { sl_cleanup; }
 	sl_mount "$m"
 	sl_begin "$m"
 	mkdir -p "$m/$dir"
-	exec 7>"$m/$dir/nb-1-big-Index.db"
+	exec 7>"$m/$dir/nb-1-big-Blob.db"
 	echo data >&7
 	run_ctl 1 umount "$m" --timeout 1
 	[[ $output == *"1 open"* ]]
@@ -116,7 +116,7 @@ teardown() { sl_cleanup; }
 	sl_begin "$m"
 	mkdir -p "$m/$dir"
 	bash -c 'exec 5>"$0"; head -c 100000 /dev/zero >&5; kill -KILL $$' \
-		"$m/$dir/nb-1-big-Index.db" || true
+		"$m/$dir/nb-1-big-Blob.db" || true
 	wait_for 10 sh -c '[ "$(jq .local.files.interrupted "$0")" -eq 1 ]' \
 		"$m/.status"
 	run_ctl 1 umount "$m"

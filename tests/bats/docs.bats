@@ -81,7 +81,7 @@ pod_options() {
 @test "install and uninstall, below a DESTDIR with a blank" {
 	dest="$BATS_TEST_TMPDIR/a dest"
 	make -C "$SL_ROOT" -s install DESTDIR="$dest" PREFIX=/usr
-	for program in sideloadfs sideloadctl astra-sim; do
+	for program in sideloadfs sideloadctl sideload-check astra-sim; do
 		"$dest/usr/bin/$program" --version
 		[ -s "$dest/usr/share/man/man1/$program.1" ]
 	done

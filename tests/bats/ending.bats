@@ -25,7 +25,7 @@ ends_by_term() {
 }
 
 @test "TERM while a file is being written" {
-	exec 7>"$dir/nb-1-big-Index.db"
+	exec 7>"$dir/nb-1-big-Blob.db"
 	head -c 3000000 /dev/zero >&7
 	ends_by_term
 	exec 7>&-
@@ -35,7 +35,7 @@ ends_by_term() {
 }
 
 @test "a file that is removed while it is open: no error, nothing in the bucket" {
-	run python3 - "$dir/nb-1-big-Index.db" <<'P'
+	run python3 - "$dir/nb-1-big-Blob.db" <<'P'
 import os, sys
 fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY, 0o644)
 os.write(fd, b"x" * 100000)
@@ -45,23 +45,23 @@ os.close(fd)
 P
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ ! -e "$dir/nb-1-big-Index.db" ]
-	[ -z "$(find "$SIM_DIR" -name 'nb-1-big-Index.db')" ]
+	[ ! -e "$dir/nb-1-big-Blob.db" ]
+	[ -z "$(find "$SIM_DIR" -name 'nb-1-big-Blob.db')" ]
 	[ "$(status_of "$m" '.local.files | add')" -eq 0 ]
 	sl_umount "$m"
 }
 
 @test "TERM while a removed file is still open" {
-	exec 7>"$dir/nb-1-big-Index.db"
+	exec 7>"$dir/nb-1-big-Blob.db"
 	echo bytes >&7
-	rm "$dir/nb-1-big-Index.db"
+	rm "$dir/nb-1-big-Blob.db"
 	ends_by_term
 	exec 7>&-
 }
 
 @test "TERM with directories, readers and control files open" {
-	echo bytes >"$dir/nb-1-big-Index.db"
-	exec 7<"$dir/nb-1-big-Index.db" 8<"$m/.status" 9<"$dir"
+	echo bytes >"$dir/nb-1-big-Blob.db"
+	exec 7<"$dir/nb-1-big-Blob.db" 8<"$m/.status" 9<"$dir"
 	ends_by_term
 	exec 7<&- 8<&- 9<&-
 }
@@ -76,16 +76,16 @@ P
 }
 
 @test "a new copy over one that failed, whose writer is still there" {
-	exec 7>"$dir/nb-1-big-Index.db"
+	exec 7>"$dir/nb-1-big-Blob.db"
 	head -c 3000000 /dev/zero >&7
 	run python3 -c "
 import os, sys
 fd = os.open(sys.argv[1], os.O_WRONLY)
-os.pwrite(fd, b'x', 100)" "$dir/nb-1-big-Index.db"
+os.pwrite(fd, b'x', 100)" "$dir/nb-1-big-Blob.db"
 	[ "$status" -ne 0 ]
-	echo fresh >"$dir/nb-1-big-Index.db"
+	echo fresh >"$dir/nb-1-big-Blob.db"
 	exec 7>&-
-	[ "$(cat "$dir/nb-1-big-Index.db")" = fresh ]
+	[ "$(cat "$dir/nb-1-big-Blob.db")" = fresh ]
 	[ "$(status_of "$m" .local.files.failed)" -eq 0 ]
 	sl_umount "$m"
 }

@@ -30,19 +30,19 @@ remount() {
 }
 
 @test "a copy judged cut off fails, also where EINTR is passed over" {
-	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
-	run dd if="$BATS_TEST_TMPDIR/nb-1-big-Index.db" bs=1000 count=100 \
-		of="$m/$dir/nb-1-big-Index.db" status=none
+	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Blob.db"
+	run dd if="$BATS_TEST_TMPDIR/nb-1-big-Blob.db" bs=1000 count=100 \
+		of="$m/$dir/nb-1-big-Blob.db" status=none
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[ "$(status_of "$m" .local.files.interrupted)" -eq 1 ]
-	[ ! -e "$(sl_bucket "$m")/$dir/nb-1-big-Index.db" ]
+	[ ! -e "$(sl_bucket "$m")/$dir/nb-1-big-Blob.db" ]
 	sl_umount "$m"
 }
 
 @test "a listing that hangs can be interrupted" {
 	requires curl
-	echo x >"$m/$dir/nb-1-big-Index.db"
+	echo x >"$m/$dir/nb-1-big-Blob.db"
 	# What is known of the mount's root grows old after a second.
 	sleep 1.2
 	sim_faults 'match=s3.list do=stall:60'
@@ -52,15 +52,15 @@ remount() {
 	kill -INT "$lister"
 	wait_for 20 sl_gone "$lister"
 	sim_faults ''
-	[ -e "$m/$dir/nb-1-big-Index.db" ]
+	[ -e "$m/$dir/nb-1-big-Blob.db" ]
 	sl_umount "$m"
 }
 
 @test "a daemon killed before its first row: the gate stays closed" {
 	# Rows are written a moment after the file: kill it before that.
-	echo x >"$m/$dir/nb-1-big-Index.db"
+	echo x >"$m/$dir/nb-1-big-Blob.db"
 	kill -KILL "${MOUNT_PID[$m]}"
-	[ -e "$(find "$SIM_DIR" -name nb-1-big-Index.db)" ]
+	[ -e "$(find "$SIM_DIR" -name nb-1-big-Blob.db)" ]
 	remount
 	run bash -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
@@ -68,7 +68,7 @@ remount() {
 	[ "$(status_of "$m" .status)" = ReceivingFiles ]
 	# The same copy again is the cure.
 	mkdir -p "$m/$dir"
-	echo x >"$m/$dir/nb-1-big-Index.db"
+	echo x >"$m/$dir/nb-1-big-Blob.db"
 	run bash -c "echo launch node1 node2 >'$m/.launch'"
 	[ "$status" -ne 0 ]
 	grep -q 'node-missing' "$m/.launch"

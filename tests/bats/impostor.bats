@@ -10,7 +10,7 @@ setup() {
 	sl_sim_start
 	m=$BATS_TEST_TMPDIR/m
 	dir=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
-	echo x >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
+	echo x >"$BATS_TEST_TMPDIR/nb-1-big-Blob.db"
 }
 teardown() {
 	sl_cleanup
@@ -35,7 +35,7 @@ behind() {
 @test "a page with status 200 confirms no object" {
 	behind portal
 	mkdir -p "$m/$dir"
-	run cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
+	run cp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" "$m/$dir/"
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[ "$(status_of "$m" .local.files.committed)" -eq 0 ]

@@ -38,12 +38,12 @@ new_migration() {
 	echo new >"$m/.init"
 	timeout 60 sh -c "echo ReceivingFiles >'$m/.wait'"
 	mkdir -p "$m/$dir"
-	echo y >"$m/$dir/nb-1-big-Index.db"
-	[ -e "$(sl_bucket "$m")/$dir/nb-1-big-Index.db" ]
+	echo y >"$m/$dir/nb-1-big-Blob.db"
+	[ -e "$(sl_bucket "$m")/$dir/nb-1-big-Blob.db" ]
 }
 
 @test "a new migration while a closed temporary was never renamed" {
-	echo x >"$m/$dir/nb-1-big-Index.db"
+	echo x >"$m/$dir/nb-1-big-Blob.db"
 	echo x >"$m/$dir/.nb-1-big-Data.db.AbC123"
 	count_is open 1
 	new_migration
@@ -53,7 +53,7 @@ new_migration() {
 
 @test "a new migration while a listing of the old one is under way" {
 	requires curl
-	echo x >"$m/$dir/nb-1-big-Index.db"
+	echo x >"$m/$dir/nb-1-big-Blob.db"
 	sleep 1.2
 	sim_faults 'match=s3.list do=stall:4'
 	ls "$m" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
@@ -64,7 +64,7 @@ new_migration() {
 	wait "$pid" || true
 	sleep 1
 	for i in 1 2 3 4; do
-		echo "$i" >"$m/$dir/nb-$i-big-Index.db"
+		echo "$i" >"$m/$dir/nb-$i-big-Blob.db"
 	done
 	sl_umount "$m"
 }
@@ -72,7 +72,7 @@ new_migration() {
 @test "rsync ends in the middle of a rename: the gate waits for the outcome" {
 	requires curl rsync
 	local src=$BATS_TEST_TMPDIR/src pid
-	echo TOC >"$m/$dir/nb-1-big-TOC.txt"
+	echo TOC >"$m/$dir/nb-1-big-Blob.txt"
 	sim_faults 'match=s3.put do=stall:8'
 	mkdir -p "$src"
 	head -c 10000 /dev/urandom >"$src/nb-1-big-Data.db"
@@ -94,7 +94,7 @@ new_migration() {
 
 @test "a copy begun anew while the last is sent, then left: it is adopted" {
 	requires curl
-	local src=$BATS_TEST_TMPDIR/nb-1-big-Index.db pid
+	local src=$BATS_TEST_TMPDIR/nb-1-big-Blob.db pid
 	head -c 10000 /dev/urandom >"$src"
 	sim_faults 'match=s3.put do=stall:4'
 	cp "$src" "$m/$dir/" 2>/dev/null 3>&- &

@@ -15,11 +15,11 @@ setup() {
 	(
 		cd "$src/$tag" || exit 1
 		echo '{"files":[]}' >manifest.json
-		head -c 40000 /dev/urandom >nb-1-big-Index.db
-		ln nb-1-big-Index.db nb-2-big-Index.db
-		ln nb-1-big-Index.db nb-3-big-Index.db
-		: >nb-1-big-CompressionInfo.db
-		ln nb-1-big-CompressionInfo.db nb-2-big-CompressionInfo.db
+		head -c 40000 /dev/urandom >nb-1-big-Blob.db
+		ln nb-1-big-Blob.db nb-2-big-Blob.db
+		ln nb-1-big-Blob.db nb-3-big-Blob.db
+		: >nb-1-big-Blob2.db
+		ln nb-1-big-Blob2.db nb-2-big-Blob2.db
 	)
 	touch -d '2020-02-02 02:02:02.5' "$src/$tag"/*
 	sl_mount "$m"
@@ -56,7 +56,7 @@ again_sends_nothing() { again_sends_no_object "$@" && all_there; }
 @test "cp -a of hard links" {
 	cp -a "$src/node1" "$m/"
 	all_there
-	[ "$(stat -c %h "$m/$tag/nb-2-big-Index.db")" -eq 1 ]
+	[ "$(stat -c %h "$m/$tag/nb-2-big-Blob.db")" -eq 1 ]
 	[ "$(grep -c Index "$m/.errors")" -eq 0 ]
 	sl_umount "$m"
 }
@@ -84,14 +84,14 @@ again_sends_nothing() { again_sends_no_object "$@" && all_there; }
 
 @test "a link that came to mean other bytes is sent again" {
 	cp -a "$src/node1" "$m/"
-	rm "$src/$tag/nb-3-big-Index.db"
-	head -c 50000 /dev/urandom >"$src/$tag/nb-4-big-Index.db"
-	ln "$src/$tag/nb-4-big-Index.db" "$src/$tag/nb-3-big-Index.db"
+	rm "$src/$tag/nb-3-big-Blob.db"
+	head -c 50000 /dev/urandom >"$src/$tag/nb-4-big-Blob.db"
+	ln "$src/$tag/nb-4-big-Blob.db" "$src/$tag/nb-3-big-Blob.db"
 	rsync -aH "$src/node1" "$m/"
 	all_there
-	head -c 60000 /dev/urandom >"$src/$tag/nb-3-big-Index.db"
-	rm "$src/$tag/nb-2-big-Index.db"
-	ln "$src/$tag/nb-3-big-Index.db" "$src/$tag/nb-2-big-Index.db"
+	head -c 60000 /dev/urandom >"$src/$tag/nb-3-big-Blob.db"
+	rm "$src/$tag/nb-2-big-Blob.db"
+	ln "$src/$tag/nb-3-big-Blob.db" "$src/$tag/nb-2-big-Blob.db"
 	cp -a "$src/node1" "$m/"
 	all_there
 	sl_umount "$m"
@@ -100,16 +100,16 @@ again_sends_nothing() { again_sends_no_object "$@" && all_there; }
 @test "ln and ln -f, in parts, with equal bytes" {
 	head -c 40000000 /dev/urandom >"$BATS_TEST_TMPDIR/big"
 	cp -r "$src/node1" "$m/"
-	cp "$BATS_TEST_TMPDIR/big" "$m/$tag/nb-7-big-Index.db"
-	ln "$m/$tag/nb-7-big-Index.db" "$m/$tag/nb-8-big-Index.db"
-	cmp "$BATS_TEST_TMPDIR/big" "$(sl_bucket "$m")/$tag/nb-8-big-Index.db"
-	cmp "$BATS_TEST_TMPDIR/big" "$m/$tag/nb-8-big-Index.db"
-	run ln "$m/$tag/nb-1-big-Index.db" "$m/$tag/nb-8-big-Index.db"
+	cp "$BATS_TEST_TMPDIR/big" "$m/$tag/nb-7-big-Blob.db"
+	ln "$m/$tag/nb-7-big-Blob.db" "$m/$tag/nb-8-big-Blob.db"
+	cmp "$BATS_TEST_TMPDIR/big" "$(sl_bucket "$m")/$tag/nb-8-big-Blob.db"
+	cmp "$BATS_TEST_TMPDIR/big" "$m/$tag/nb-8-big-Blob.db"
+	run ln "$m/$tag/nb-1-big-Blob.db" "$m/$tag/nb-8-big-Blob.db"
 	[ "$status" -eq 1 ]
-	ln -f "$m/$tag/nb-1-big-Index.db" "$m/$tag/nb-8-big-Index.db"
-	cmp "$src/$tag/nb-1-big-Index.db" \
-		"$(sl_bucket "$m")/$tag/nb-8-big-Index.db"
-	cmp "$src/$tag/nb-1-big-Index.db" "$m/$tag/nb-8-big-Index.db"
+	ln -f "$m/$tag/nb-1-big-Blob.db" "$m/$tag/nb-8-big-Blob.db"
+	cmp "$src/$tag/nb-1-big-Blob.db" \
+		"$(sl_bucket "$m")/$tag/nb-8-big-Blob.db"
+	cmp "$src/$tag/nb-1-big-Blob.db" "$m/$tag/nb-8-big-Blob.db"
 	[ "$(status_of "$m" .local.files.open)" -eq 0 ]
 	[ -z "$(find "$(sl_bucket "$m")" -name 'Cu*')" ]
 	sl_umount "$m"
@@ -118,15 +118,15 @@ again_sends_nothing() { again_sends_no_object "$@" && all_there; }
 @test "what is linked to and from skipped paths" {
 	local table=node1/ks/t-00112233445566778899aabbccddeeff
 	cp -r "$src/node1" "$m/"
-	ln "$m/$tag/nb-1-big-Index.db" "$m/$table/nb-1-big-Index.db"
-	grep -q "$table/nb-1-big-Index.db" "$m/.skipped"
-	[ "$(stat -c %s "$m/$table/nb-1-big-Index.db")" -eq 40000 ]
-	run ln "$m/$table/nb-1-big-Index.db" "$m/$tag/nb-9-big-Index.db"
+	ln "$m/$tag/nb-1-big-Blob.db" "$m/$table/nb-1-big-Blob.db"
+	grep -q "$table/nb-1-big-Blob.db" "$m/.skipped"
+	[ "$(stat -c %s "$m/$table/nb-1-big-Blob.db")" -eq 40000 ]
+	run ln "$m/$table/nb-1-big-Blob.db" "$m/$tag/nb-9-big-Blob.db"
 	[ "$status" -eq 1 ]
 	[[ $output == *"not permitted"* ]]
 	grep -q 'rsync without -H' "$m/.errors"
-	[ ! -e "$m/$tag/nb-9-big-Index.db" ]
-	[ ! -e "$(sl_bucket "$m")/$table/nb-1-big-Index.db" ]
+	[ ! -e "$m/$tag/nb-9-big-Blob.db" ]
+	[ ! -e "$(sl_bucket "$m")/$table/nb-1-big-Blob.db" ]
 	sl_umount "$m"
 }
 
@@ -138,7 +138,7 @@ again_sends_nothing() { again_sends_no_object "$@" && all_there; }
 	rsync -aH "$src/node1" "$m/"
 	diff -r "$src/$tag" "$(sl_bucket "$m")/$tag"
 	[ "$(find "$(sl_bucket "$m")/$table" -maxdepth 1 -type f | wc -l)" -eq 0 ]
-	grep -q "$table/nb-1-big-Index.db" "$m/.skipped"
+	grep -q "$table/nb-1-big-Blob.db" "$m/.skipped"
 	again_sends_no_object rsync -aH "$src/node1" "$m/"
 	# tar meets the live name first: a link to it has no bytes here.
 	tar -C "$src" --sort=name -cf "$BATS_TEST_TMPDIR/a.tar" node1
@@ -153,12 +153,12 @@ again_sends_nothing() { again_sends_no_object "$@" && all_there; }
 
 @test "a file still being written is not linked" {
 	mkdir -p "$m/$tag"
-	exec 7>"$m/$tag/nb-1-big-Index.db"
+	exec 7>"$m/$tag/nb-1-big-Blob.db"
 	echo half >&7
-	run ln "$m/$tag/nb-1-big-Index.db" "$m/$tag/nb-2-big-Index.db"
+	run ln "$m/$tag/nb-1-big-Blob.db" "$m/$tag/nb-2-big-Blob.db"
 	exec 7>&-
 	[ "$status" -eq 1 ]
 	[[ $output == *busy* ]]
-	[ ! -e "$(sl_bucket "$m")/$tag/nb-2-big-Index.db" ]
+	[ ! -e "$(sl_bucket "$m")/$tag/nb-2-big-Blob.db" ]
 	sl_umount "$m"
 }

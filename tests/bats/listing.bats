@@ -34,11 +34,12 @@ memory() {
 		"/proc/${MOUNT_PID[$m]}/smaps_rollup"
 }
 
-# per_entry BEFORE ENTRIES: what one has cost since; printed and held.
+# per_entry BEFORE ENTRIES WHAT [MOST]: what one has cost since; printed and
+# held.
 per_entry() {
 	local n=$((($(memory) - $1) / $2))
 	echo "# bytes per entry: $n ($3)" >&3
-	[ "$n" -lt 300 ]
+	[ "$n" -lt "${4:-300}" ]
 }
 
 # The snapshot directory of table $2 of node $1.
@@ -114,7 +115,8 @@ asked() { grep -c "sstables/$1/\$" "$T/asked" || true; }
 	sl_umount "$m"
 }
 
-@test "50,000 files of an earlier run: under 300 bytes each" {
+# Of our own the judge has a record beside the node.
+@test "50,000 files of an earlier run: under 450 bytes each" {
 	store many 50000
 	dir=$(snapshot node1 0)
 	sl_mount "$m"
@@ -140,10 +142,10 @@ asked() { grep -c "sstables/$1/\$" "$T/asked" || true; }
 	END
 	sl_mount "$m"
 	echo ReceivingFiles >"$m/.wait"
-	per_entry "$before" 50000 "own, from the ledger"
+	per_entry "$before" 50000 "own, from the ledger" 450
 	[ "$(find "$m/$dir" -type f -newermt 2023-11-01 ! -newermt 2023-12-01 |
 		wc -l)" -eq 50000 ]
-	per_entry "$before" 50000 "own, and listed"
+	per_entry "$before" 50000 "own, and listed" 450
 	[ "$(status_of "$m" .local.files.committed)" -eq 50000 ]
 	sl_umount "$m"
 }

@@ -79,8 +79,8 @@ not_back() {
 	[ "$(metric 'migration_status{status="ReceivingFiles"}')" -eq 1 ]
 	[ "$(metric 'migration_status{status="none"}')" -eq 0 ]
 	mkdir -p "$m/$dir"
-	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
-	cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
+	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Blob.db"
+	cp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" "$m/$dir/"
 	checked
 	[ "$(metric 'files{state="committed"}')" -eq 1 ]
 	[ "$(metric 'file_bytes{state="committed"}')" -eq 3000000 ]
@@ -96,7 +96,7 @@ not_back() {
 		'BEGIN { exit !(s > 60 && s < 90000) }'
 	awk -v s="$(metric start_time_seconds)" -v now="$(date +%s)" \
 		'BEGIN { exit !(s > now - 120 && s <= now + 1) }'
-	cat "$m/$dir/nb-1-big-Index.db" >/dev/null
+	cat "$m/$dir/nb-1-big-Blob.db" >/dev/null
 	[ "$(metric read_bytes_total)" -eq 3000000 ]
 	[ "$(metric read_fetched_bytes_total)" -eq 3000000 ]
 	sl_umount "$m"
@@ -109,7 +109,7 @@ not_back() {
 	counters >"$BATS_TEST_TMPDIR/c1"
 	curl -fsS -X POST --data-binary \
 		'match=s3.put count=2 do=503:SlowDown' "$control/faults"
-	echo x >"$m/$dir/nb-1-big-Index.db"
+	echo x >"$m/$dir/nb-1-big-Blob.db"
 	counters >"$BATS_TEST_TMPDIR/c2"
 	not_back "$BATS_TEST_TMPDIR/c1" "$BATS_TEST_TMPDIR/c2"
 	[ "$(metric http_throttled_total)" -eq 2 ]
@@ -123,9 +123,9 @@ not_back() {
 @test "another migration while a file is open: counters go on, copies too" {
 	sl_begin "$m"
 	mkdir -p "$m/$dir"
-	head -c 30000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Index.db"
-	cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
-	exec 7>"$m/$dir/nb-2-big-Index.db"
+	head -c 30000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-1-big-Blob.db"
+	cp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" "$m/$dir/"
+	exec 7>"$m/$dir/nb-2-big-Blob.db"
 	head -c 9000000 /dev/urandom >&7
 	counters >"$BATS_TEST_TMPDIR/c1"
 	status_of "$m" .migrationID >"$m/.abort"
@@ -139,9 +139,9 @@ not_back() {
 	wait_for 10 mkdir -p "$m/$dir"
 	# Nothing of the last one is there.
 	[ "$(find "$m/node1" -type f | wc -l)" -eq 0 ]
-	cp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" "$m/$dir/"
-	cmp "$BATS_TEST_TMPDIR/nb-1-big-Index.db" \
-		"$(sl_bucket "$m")/$dir/nb-1-big-Index.db"
+	cp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" "$m/$dir/"
+	cmp "$BATS_TEST_TMPDIR/nb-1-big-Blob.db" \
+		"$(sl_bucket "$m")/$dir/nb-1-big-Blob.db"
 	counters >"$BATS_TEST_TMPDIR/c3"
 	not_back "$BATS_TEST_TMPDIR/c2" "$BATS_TEST_TMPDIR/c3"
 	[ "$(metric uploaded_bytes_total)" -ge 60000000 ]

@@ -7,18 +7,19 @@ load helpers
 
 table=node1/ks/t-00112233445566778899aabbccddeeff
 tag=$table/snapshots/migrate1
+other=node1/ks/u-00112233445566778899aabbccddeeff
 
 setup() {
 	sl_sim_start
 	m=$BATS_TEST_TMPDIR/m
 	src=$BATS_TEST_TMPDIR/src
 	mkdir -p "$src/$tag/.idx" "$src/$table/backups"
-	head -c 300000 /dev/urandom >"$src/$tag/nb-1-big-Index.db"
-	head -c 1000 /dev/urandom >"$src/$tag/nb-1-big-Filter.db"
-	: >"$src/$tag/nb-1-big-CompressionInfo.db"
-	echo live >"$src/$table/nb-9-big-Index.db"
-	echo index >"$src/$tag/.idx/nb-1-big-Index.db"
-	echo old >"$src/$table/backups/nb-3-big-Index.db"
+	head -c 300000 /dev/urandom >"$src/$tag/nb-1-big-Blob.db"
+	head -c 1000 /dev/urandom >"$src/$tag/nb-1-big-Blob3.db"
+	: >"$src/$tag/nb-1-big-Blob2.db"
+	echo live >"$src/$table/nb-9-big-Blob.db"
+	echo index >"$src/$tag/.idx/nb-1-big-Blob.db"
+	echo old >"$src/$table/backups/nb-3-big-Blob.db"
 	cp -r "$src" "$BATS_TEST_TMPDIR/other"
 	sl_mount "$m"
 	sl_begin "$m"
@@ -49,32 +50,33 @@ bucket_has_snapshot() {
 @test "mv within the mount: files, over files, directories" {
 	local d=$m/$tag
 	cp -r "$src/node1" "$m/"
-	mv "$d/nb-1-big-Index.db" "$d/nb-5-big-Index.db"
-	[ ! -e "$d/nb-1-big-Index.db" ]
-	cmp "$src/$tag/nb-1-big-Index.db" "$d/nb-5-big-Index.db"
-	mv "$d/nb-1-big-CompressionInfo.db" "$d/nb-1-big-Filter.db"
+	mv "$d/nb-1-big-Blob.db" "$d/nb-5-big-Blob.db"
+	[ ! -e "$d/nb-1-big-Blob.db" ]
+	cmp "$src/$tag/nb-1-big-Blob.db" "$d/nb-5-big-Blob.db"
+	mv "$d/nb-1-big-Blob2.db" "$d/nb-1-big-Blob3.db"
 	# What was skipped cannot be read, so it stays; and so does the tree.
-	run mv "$m/$tag" "$m/$table/snapshots/migrate2"
+	mkdir -p "$m/$other/snapshots"
+	run mv "$m/$tag" "$m/$other/snapshots/migrate2"
 	[ "$status" -eq 1 ]
 	[[ $output == *"No data available"* ]]
-	rm -r "$m/$table/snapshots/migrate2"/ "$m/$tag/.idx"
-	mv "$m/$tag" "$m/$table/snapshots/migrate2"
+	rm -r "$m/$other/snapshots/migrate2"/ "$m/$tag/.idx"
+	mv "$m/$tag" "$m/$other/snapshots/migrate2"
 	[ ! -e "$m/$tag" ]
-	ls -A "$m/$table/snapshots/migrate2"
+	ls -A "$m/$other/snapshots/migrate2"
 	[ "$(find "$(sl_bucket "$m")" -type f | wc -l)" -eq 2 ]
-	cmp "$src/$tag/nb-1-big-Index.db" \
-		"$(sl_bucket "$m")/$table/snapshots/migrate2/nb-5-big-Index.db"
-	[ -e "$(sl_bucket "$m")/$table/snapshots/migrate2/nb-1-big-Filter.db" ]
+	cmp "$src/$tag/nb-1-big-Blob.db" \
+		"$(sl_bucket "$m")/$other/snapshots/migrate2/nb-5-big-Blob.db"
+	[ -e "$(sl_bucket "$m")/$other/snapshots/migrate2/nb-1-big-Blob3.db" ]
 	[ "$(status_of "$m" .local.files.open)" -eq 0 ]
 	sl_umount "$m"
 }
 
 @test "mv of skipped files: among their like, not into a snapshot" {
 	cp -r "$src/node1" "$m/"
-	mv "$m/$table/nb-9-big-Index.db" "$m/$table/nb-8-big-Index.db"
-	grep -q "$table/nb-8-big-Index.db" "$m/.skipped"
-	[ "$(grep -c "$table/nb-9-big-Index.db" "$m/.skipped")" -eq 0 ]
-	run mv "$m/$table/nb-8-big-Index.db" "$m/$tag/"
+	mv "$m/$table/nb-9-big-Blob.db" "$m/$table/nb-8-big-Blob.db"
+	grep -q "$table/nb-8-big-Blob.db" "$m/.skipped"
+	[ "$(grep -c "$table/nb-9-big-Blob.db" "$m/.skipped")" -eq 0 ]
+	run mv "$m/$table/nb-8-big-Blob.db" "$m/$tag/"
 	[ "$status" -eq 1 ]
 	grep -q 'copy it from its source' "$m/.errors"
 	bucket_has_snapshot
@@ -85,18 +87,18 @@ bucket_has_snapshot() {
 	mkdir -p "$m/$tag"
 	run python3 - "$m/$tag" <<'P'
 import errno, os, sys
-f = open(sys.argv[1] + "/nb-1-big-Index.db", "wb")
+f = open(sys.argv[1] + "/nb-1-big-Blob.db", "wb")
 f.write(b"bytes")
 f.flush()
 try:
-    os.rename(f.name, sys.argv[1] + "/nb-2-big-Index.db")
+    os.rename(f.name, sys.argv[1] + "/nb-2-big-Blob.db")
 except OSError as e:
     sys.exit(errno.EXDEV if e.errno != errno.EXDEV else 0)
 sys.exit(1)
 P
 	[ "$status" -eq 0 ]
-	[ "$(cat "$(sl_bucket "$m")/$tag/nb-1-big-Index.db")" = bytes ]
-	[ ! -e "$(sl_bucket "$m")/$tag/nb-2-big-Index.db" ]
+	[ "$(cat "$(sl_bucket "$m")/$tag/nb-1-big-Blob.db")" = bytes ]
+	[ ! -e "$(sl_bucket "$m")/$tag/nb-2-big-Blob.db" ]
 	sl_umount "$m"
 }
 
@@ -139,9 +141,9 @@ P
 	true | tee "$d/nb-1-big-D.db" >"$d/nb-1-big-E.db"
 	dd if=/dev/null of="$d/nb-1-big-F.db" status=none
 	install /dev/null "$d/nb-1-big-G.db"
-	rsync -a "$src/$tag/nb-1-big-CompressionInfo.db" "$d/nb-1-big-H.db"
+	rsync -a "$src/$tag/nb-1-big-Blob2.db" "$d/nb-1-big-H.db"
 	truncate -s 0 "$d/nb-1-big-I.db"
-	tar -C "$src/$tag" -c nb-1-big-CompressionInfo.db | tar -C "$d" -x
+	tar -C "$src/$tag" -c nb-1-big-Blob2.db | tar -C "$d" -x
 	[ "$(find "$(sl_bucket "$m")/$tag" -type f -size 0 | wc -l)" -eq 10 ]
 	[ "$(status_of "$m" .local.files.committed)" -eq 10 ]
 	[ "$(status_of "$m" .local.files.open)" -eq 0 ]

@@ -112,22 +112,22 @@ hard_names() {
 @test "requests: one for a small or an empty file, N+2 for N parts" {
 	local parts
 	mkdir -p "$m/$dir" "$src"
-	: >"$src/nb-1-big-Filter.db"
-	echo x >"$src/nb-1-big-Index.db"
-	head -c 50000000 /dev/zero >"$src/nb-2-big-Index.db"
-	cost cp "$src/nb-1-big-Index.db" "$m/$dir/"
+	: >"$src/nb-1-big-Blob3.db"
+	echo x >"$src/nb-1-big-Blob.db"
+	head -c 50000000 /dev/zero >"$src/nb-2-big-Blob.db"
+	cost cp "$src/nb-1-big-Blob.db" "$m/$dir/"
 	[ "$put" -eq 1 ]
 	[ "$all" -eq 1 ]
 	empty() {
-		cp "$src/nb-1-big-Filter.db" "$m/$dir/"
+		cp "$src/nb-1-big-Blob3.db" "$m/$dir/"
 		wait_for 10 one_more
 	}
 	one_more() { [ "$(asked put)" -eq 2 ]; }
 	cost empty
 	[ "$put" -eq 1 ]
 	[ "$all" -eq 1 ]
-	[ ! -s "$(sl_bucket "$m")/$dir/nb-1-big-Filter.db" ]
-	cost cp "$src/nb-2-big-Index.db" "$m/$dir/"
+	[ ! -s "$(sl_bucket "$m")/$dir/nb-1-big-Blob3.db" ]
+	cost cp "$src/nb-2-big-Blob.db" "$m/$dir/"
 	parts=$(asked part)
 	[ "$parts" -ge 2 ]
 	[ "$all" -eq $((parts + 2)) ]
@@ -137,14 +137,14 @@ hard_names() {
 }
 
 metadata() {
-	mkdir "$m/${dir%/s}/t"
-	chmod 750 "$m/${dir%/s}/t"
-	rmdir "$m/${dir%/s}/t"
-	stat "$m/$dir/nb-1-big-Index.db"
-	chmod 640 "$m/$dir/nb-1-big-Index.db"
-	chown "$(id -u):$(id -g)" "$m/$dir/nb-1-big-Index.db"
-	touch -d 2020-01-01 "$m/$dir/nb-1-big-Index.db" "$m/$dir"
-	python3 - "$m/$dir/nb-1-big-Index.db" <<-'END'
+	mkdir "$m/node1/ks2"
+	chmod 750 "$m/node1/ks2"
+	rmdir "$m/node1/ks2"
+	stat "$m/$dir/nb-1-big-Blob.db"
+	chmod 640 "$m/$dir/nb-1-big-Blob.db"
+	chown "$(id -u):$(id -g)" "$m/$dir/nb-1-big-Blob.db"
+	touch -d 2020-01-01 "$m/$dir/nb-1-big-Blob.db" "$m/$dir"
+	python3 - "$m/$dir/nb-1-big-Blob.db" <<-'END'
 		import os, sys
 		os.setxattr(sys.argv[1], "user.x", b"y")
 		assert os.getxattr(sys.argv[1], "user.x") == b"y"
@@ -158,8 +158,8 @@ metadata() {
 
 @test "requests: none for directories, attributes and what is known" {
 	mkdir -p "$m/$dir"
-	echo x >"$T/nb-1-big-Index.db"
-	cp "$T/nb-1-big-Index.db" "$m/$dir/"
+	echo x >"$T/nb-1-big-Blob.db"
+	cp "$T/nb-1-big-Blob.db" "$m/$dir/"
 	# A second later other nodes' directories are asked for again: the root.
 	sleep 1.2
 	ls "$m" >"$T/out"
@@ -174,17 +174,17 @@ metadata() {
 
 # create, write, fstat and fchmod of a file that is not closed yet.
 metadata_of_open_file() {
-	exec 8>"$m/$dir/nb-3-big-Index.db"
-	stat "$m/$dir/nb-3-big-Index.db"
-	chmod 600 "$m/$dir/nb-3-big-Index.db"
-	rm "$m/$dir/nb-3-big-Index.db"
+	exec 8>"$m/$dir/nb-3-big-Blob.db"
+	stat "$m/$dir/nb-3-big-Blob.db"
+	chmod 600 "$m/$dir/nb-3-big-Blob.db"
+	rm "$m/$dir/nb-3-big-Blob.db"
 	exec 8>&-
 }
 
 @test "requests: cp -a of 20 files is 20 PUT and the listing of the root" {
 	for i in {1..20}; do
 		mkdir -p "$src/${dir/t-/t$((i % 4))-}"
-		echo "$i" >"$src/${dir/t-/t$((i % 4))-}/nb-$i-big-Index.db"
+		echo "$i" >"$src/${dir/t-/t$((i % 4))-}/nb-$i-big-Blob.db"
 	done
 	cost cp -a "$src/node1" "$m/"
 	[ "$put" -eq 20 ]

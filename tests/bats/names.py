@@ -10,6 +10,8 @@ import os
 import sys
 import urllib.parse
 
+# A table has one tag only.
+OF_TAG = b"node1/ks/t%d-00112233445566778899aabbccddeeff/snapshots/"
 SNAPSHOTS = b"node1/ks/t-00112233445566778899aabbccddeeff/snapshots/"
 TAKEN = [b"a" + bytes([c]) + b"b" for c in range(0x20, 0x7f)
          if bytes([c]) not in b"/0123456789"
@@ -35,8 +37,8 @@ def put(path, data):
 
 
 def make(top):
-    for name in TAKEN:
-        put(os.path.join(top, SNAPSHOTS, name, b"nb-1-big-Index.db"), name)
+    for i, name in enumerate(TAKEN):
+        put(os.path.join(top, OF_TAG % i, name, b"nb-1-big-Blob.db"), name)
         put(os.path.join(top, SNAPSHOTS, b"s", name), name + b"!")
     print(2 * len(TAKEN))
 

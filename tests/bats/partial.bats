@@ -12,15 +12,15 @@ setup() {
 	m=$BATS_TEST_TMPDIR/m
 	src=$BATS_TEST_TMPDIR/src
 	mkdir -p "$src/$tag"
-	head -c 24000000 /dev/urandom >"$src/$tag/nb-1-big-Index.db"
-	head -c 1000 /dev/urandom >"$src/$tag/nb-1-big-Filter.db"
+	head -c 24000000 /dev/urandom >"$src/$tag/nb-1-big-Blob.db"
+	head -c 1000 /dev/urandom >"$src/$tag/nb-1-big-Blob3.db"
 	sl_mount "$m"
 	sl_begin "$m"
 }
 teardown() { sl_cleanup; }
 
 has_begun() {
-	[ -n "$(find "$m" -path "$m/$tag/*" -name '.nb-1-big-Index.db.*' -size +2M)" ]
+	[ -n "$(find "$m" -path "$m/$tag/*" -name '.nb-1-big-Blob.db.*' -size +2M)" ]
 }
 
 # interrupted SIGNAL OPTIONS...: when some MiB have come, rsync's sender gets
@@ -45,9 +45,9 @@ has_ended() { ! pgrep -f "rsync.* $m/" >/dev/null; }
 nothing_short() {
 	local bucket
 	bucket=$(sl_bucket "$m")
-	[ -z "$bucket" ] || [ ! -e "$bucket/$tag/nb-1-big-Index.db" ] || return 1
+	[ -z "$bucket" ] || [ ! -e "$bucket/$tag/nb-1-big-Blob.db" ] || return 1
 	# The kernel may remember the name of a rename for a second.
-	wait_for 20 test ! -e "$m/$tag/nb-1-big-Index.db" || return 1
+	wait_for 20 test ! -e "$m/$tag/nb-1-big-Blob.db" || return 1
 	run bash -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
 }

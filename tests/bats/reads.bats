@@ -11,7 +11,7 @@ dir=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 setup() {
 	sl_sim_start
 	m=$BATS_TEST_TMPDIR/m
-	big=$BATS_TEST_TMPDIR/nb-1-big-Index.db
+	big=$BATS_TEST_TMPDIR/nb-1-big-Blob.db
 	sl_mount "$m"
 	sl_begin "$m"
 	mkdir -p "$m/$dir"
@@ -48,7 +48,7 @@ metric() { awk -v n="sideloadfs_$1" '$1 == n { print $2 }' "$m/.metrics"; }
 	mkdir "$BATS_TEST_TMPDIR/src"
 	for i in {1..60}; do
 		head -c $((i * 9000)) /dev/urandom \
-			>"$BATS_TEST_TMPDIR/src/nb-$i-big-Index.db"
+			>"$BATS_TEST_TMPDIR/src/nb-$i-big-Blob.db"
 	done
 	cp "$BATS_TEST_TMPDIR"/src/* "$m/$dir/"
 	(cd "$BATS_TEST_TMPDIR/src" && sha256sum ./*) >"$BATS_TEST_TMPDIR/sums"
@@ -84,13 +84,13 @@ P
 
 @test "16 copies back side by side, in bounded memory" {
 	for i in {1..16}; do
-		head -c 6000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-$i-big-Index.db"
+		head -c 6000000 /dev/urandom >"$BATS_TEST_TMPDIR/nb-$i-big-Blob.db"
 	done
 	cp "$BATS_TEST_TMPDIR"/nb-* "$m/$dir/"
 	mkdir "$BATS_TEST_TMPDIR/back"
 	pids=()
 	for i in {1..16}; do
-		cp "$m/$dir/nb-$i-big-Index.db" "$BATS_TEST_TMPDIR/back/" 3>&- &
+		cp "$m/$dir/nb-$i-big-Blob.db" "$BATS_TEST_TMPDIR/back/" 3>&- &
 		pids+=($!)
 	done
 	[ "$(metric read_ahead_used_bytes)" -le "$(metric \
@@ -99,8 +99,8 @@ P
 		wait "$pid"
 	done
 	for i in {1..16}; do
-		cmp "$BATS_TEST_TMPDIR/nb-$i-big-Index.db" \
-			"$BATS_TEST_TMPDIR/back/nb-$i-big-Index.db"
+		cmp "$BATS_TEST_TMPDIR/nb-$i-big-Blob.db" \
+			"$BATS_TEST_TMPDIR/back/nb-$i-big-Blob.db"
 	done
 	sl_umount "$m"
 }

@@ -8,7 +8,7 @@ load helpers
 setup() {
 	m=$BATS_TEST_TMPDIR/m
 	dir=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
-	name=nb-1-big-Index.db
+	name=nb-1-big-Blob.db
 	file=$BATS_TEST_TMPDIR/src/$name
 	requests=$BATS_TEST_TMPDIR/requests
 	mkdir -p "${file%/*}"

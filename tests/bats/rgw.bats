@@ -136,12 +136,12 @@ table=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 		cmp "$T/down/$file" "$src/$file"
 	done <"$T/want"
 	# What a client that we did not write put there is seen by the gate.
-	ask "$T/session" PUT "/$bucket/$prefix/$table/nb-9-big-Index.db" \
+	ask "$T/session" PUT "/$bucket/$prefix/$table/nb-9-big-Blob.db" \
 		<<<"alone" | grep -qx 200
 	run bash -c "echo launch node1 >'$m/.launch'"
 	[ "$status" -ne 0 ]
-	grep -q nb-9-big-Index.db "$m/.launch"
-	ask "$T/session" DELETE "/$bucket/$prefix/$table/nb-9-big-Index.db" \
+	grep -q nb-9-big-Blob.db "$m/.launch"
+	ask "$T/session" DELETE "/$bucket/$prefix/$table/nb-9-big-Blob.db" \
 		</dev/null | grep -qx 204
 	echo launch node1 >"$m/.launch"
 	grep -q '^POST .*/launch 200$' "$T/api.asked"
@@ -152,17 +152,17 @@ table=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 	mount_watched
 	mkdir -p "$m/$table"
 	head -c 20000000 /dev/urandom >"$T/large"
-	dd if="$T/large" of="$m/$table/nb-1-big-Index.db" bs=1M status=none
-	dd if="$T/large" of="$m/$table/nb-2-big-Index.db" bs=1M status=none
+	dd if="$T/large" of="$m/$table/nb-1-big-Blob.db" bs=1M status=none
+	dd if="$T/large" of="$m/$table/nb-2-big-Blob.db" bs=1M status=none
 	grep -c '^POST .*uploadId=' "$T/asked" | grep -qx 2
 	# Parts side by side may each be the first to find it out.
 	all_with_md5 1 4
-	if grep nb-2-big-Index.db "$T/without"; then return 1; fi
+	if grep nb-2-big-Blob.db "$T/without"; then return 1; fi
 	[ "$(status_of "$m" .local.store.checksum)" = md5 ]
 	for n in 1 2; do
-		stored "$table/nb-$n-big-Index.db" "$T/large"
+		stored "$table/nb-$n-big-Blob.db" "$T/large"
 	done
-	cmp "$m/$table/nb-2-big-Index.db" "$T/large"
+	cmp "$m/$table/nb-2-big-Blob.db" "$T/large"
 	sl_umount "$m"
 }
 
@@ -177,11 +177,11 @@ table=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 	echo "please damage-me" >"$T/small"
 	# The first one without Content-MD5: nobody notices until it is
 	# repeated with it.
-	cp "$T/small" "$m/$table/nb-1-big-Index.db"
-	cp "$T/small" "$m/$table/nb-2-big-Index.db"
+	cp "$T/small" "$m/$table/nb-1-big-Blob.db"
+	cp "$T/small" "$m/$table/nb-2-big-Blob.db"
 	[ "$(wc -l <"$T/spoilt")" -eq 3 ]
 	for n in 1 2; do
-		stored "$table/nb-$n-big-Index.db" "$T/small"
+		stored "$table/nb-$n-big-Blob.db" "$T/small"
 	done
 	[ "$(grep -h ' beast: ' "$G"/client.rgw.log |
 		grep -cE "\"PUT /$bucket/.*HTTP/1.1\" 400 ")" -ge 2 ]
@@ -194,11 +194,11 @@ table=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 	peer etag rgw-peer.py etag "${endpoint#http://}"
 	mount_at "http://127.0.0.1:$PEER_PORT"
 	mkdir -p "$m/$table"
-	run dd if=/dev/zero of="$m/$table/nb-1-big-Index.db" bs=1M count=20
+	run dd if=/dev/zero of="$m/$table/nb-1-big-Blob.db" bs=1M count=20
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[[ $output == *"Bad message"* ]]
-	grep -q 'EBADMSG.*nb-1-big-Index.db.*ETag' "$m/.errors"
+	grep -q 'EBADMSG.*nb-1-big-Blob.db.*ETag' "$m/.errors"
 	[ "$(status_of "$m" .local.files.committed)" -eq 0 ]
 	sl_umount "$m"
 }
@@ -207,12 +207,12 @@ table=node1/ks/t-00112233445566778899aabbccddeeff/snapshots/migrate1
 	mount_at "$(of endpoint "$G/ready")" \
 		"99999999-8888-7777-6666-555544443333/sstables/"
 	mkdir -p "$m/$table" || true
-	run timeout 60 cp "$SL_ROOT/README.md" "$m/$table/nb-1-big-Index.db"
+	run timeout 60 cp "$SL_ROOT/README.md" "$m/$table/nb-1-big-Blob.db"
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[[ $output == *"Permission denied"* ]]
 	cat "$m/.errors"
-	grep -q 'EACCES.*nb-1-big-Index.db.*403 AccessDenied' "$m/.errors"
+	grep -q 'EACCES.*nb-1-big-Blob.db.*403 AccessDenied' "$m/.errors"
 	[ "$(grep -c '^GET ' "$T/api.asked")" -le 8 ]
 	sl_umount "$m"
 }
@@ -240,14 +240,14 @@ renewed() {
 	mount_at "$1"
 	mv "$T/session.new" "$T/session"
 	mkdir -p "$m/$table"
-	cp "$SL_ROOT/README.md" "$m/$table/nb-1-big-Index.db"
+	cp "$SL_ROOT/README.md" "$m/$table/nb-1-big-Blob.db"
 	sed -nE "s|.*\"([A-Z]+) /${bucket}[/? ][^\"]*\" ([0-9]+) .*|\2 \1|p" \
 		"$2" | sort | uniq -c | tee "$T/said"
 	grep -q " $3 GET$" "$T/said"
 	grep -q ' 200 PUT$' "$T/said"
 	# One for the whole of what was refused, and the wait for .init before.
 	[ "$(grep -c '^GET ' "$T/api.asked")" -le 6 ]
-	stored "$table/nb-1-big-Index.db" "$SL_ROOT/README.md"
+	stored "$table/nb-1-big-Blob.db" "$SL_ROOT/README.md"
 	sl_umount "$m"
 }
 
@@ -277,13 +277,13 @@ changed_token() {
 	mount_at "$(of later "$G/ready")"
 	echo AstraCS:another >"$T/session.token"
 	run bash -c "mkdir -p '$m/$table' &&
-		timeout 60 cp '$SL_ROOT/README.md' '$m/$table/nb-1-big-Index.db'"
+		timeout 60 cp '$SL_ROOT/README.md' '$m/$table/nb-1-big-Blob.db'"
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[[ $output == *"Key has expired"* ]]
 	cat "$m/.errors"
 	# AccessDenied is all that Ceph says; the reason is what we know.
-	grep -q 'EKEYEXPIRED.*nb-1-big-Index.db.*have expired.*AccessDenied' \
+	grep -q 'EKEYEXPIRED.*nb-1-big-Blob.db.*have expired.*AccessDenied' \
 		"$m/.errors"
 	[ "$(grep -c ' 401$' "$T/api.asked")" -ge 1 ]
 	sl_umount "$m"

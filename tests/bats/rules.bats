@@ -55,20 +55,21 @@ print(os.getxattr(sys.argv[1], "user.sideload.verdict").decode())' "$m/$1"
 
 @test "rules: what is odd is uploaded and told, what is no data skipped" {
 	begin node=node1
-	mkdir "$m/$table/snapshots/my.tag-1"
+	other=$ks/u-00112233445566778899aabbccddeeff/snapshots/my.tag-1
+	mkdir -p "$m/$other"
 	for file in "$tag/notes.txt" "$tag/na-1-big-TOC.txt" \
-		"$table/snapshots/my.tag-1/nb-1-big-TOC.txt"; do
+		"$other/nb-1-big-TOC.txt"; do
 		cp "$SL_ROOT/README.md" "$m/$file"
 		in_bucket "$file"
-		[[ $(verdict "$file") == warn:\ * ]]
+		[[ $(verdict "$file") == warn ]]
 	done
 	for file in ephemeral.snapshot nb-1-big-SAI+aa+x+TermsData.db; do
 		cp "$SL_ROOT/README.md" "$m/$tag/$file"
 		not_in_bucket "$tag/$file"
-		[[ $(verdict "$tag/$file") == skip:\ * ]]
+		[[ $(verdict "$tag/$file") == skip ]]
 		grep -q "$tag/$file	" "$m/.skipped"
 	done
-	cp "$SL_ROOT/README.md" "$m/$tag/nb-1-big-TOC.txt"
+	printf '%s\n' Data.db TOC.txt >"$m/$tag/nb-1-big-TOC.txt"
 	[ "$(verdict "$tag/nb-1-big-TOC.txt")" = accept ]
 	sl_umount "$m"
 }

@@ -20,7 +20,7 @@ CHUNK = 64 << 10
 
 class File:
     def __init__(self, folder, number):
-        self.name = "nb-%d-big-Index.db" % number
+        self.name = "nb-%d-big-Blob.db" % number
         self.number = number
         self.fd = os.open(os.path.join(folder, self.name),
                           os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o644)

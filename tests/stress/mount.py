@@ -5,7 +5,8 @@ are interrupted and killed, and at the end an unmount while all of that goes
 on. What it asserts:
 
 - no writer, reader or daemon hangs, and no sanitizer reports anything;
-- a copy that ended with 0 is in the bucket, whole.
+- a copy that ended with 0 is in the bucket, whole, unless another file has
+  shown since that it is wrong.
 
 Speaks TAP. Programs come from $SL_BUILD, built with VARIANT=tsan for races.
 SL_STRESS_SECONDS (20), SL_STRESS_SEED (1), SL_STRESS_KEEP (keep the directory).
@@ -50,6 +51,7 @@ class Stress:
         self.root = root
         self.point = os.path.join(root, "m")
         self.sources = []
+        self.digest = None   # of no source
         self.stop = threading.Event()
         self.ending = threading.Event()
         self.lock = threading.Lock()
@@ -83,6 +85,10 @@ class Stress:
             with open(path, "wb") as f:
                 f.write(r.randbytes(r.randint(low, high)))
             self.sources.append(path)
+
+        self.digest = os.path.join(self.root, "digest")
+        with open(self.digest, "w") as f:
+            f.write("1")
 
     def begin(self):
         faults = os.path.join(self.root, "faults")
@@ -144,7 +150,9 @@ class Stress:
         while not self.stop.is_set():
             turn += 1
             which = r.randrange(len(self.sources))
-            name = "nb-%d%04d-big-Index.db" % (number + 1, turn)
+            kind = "Data" if SIZES[which % len(SIZES)][1] and turn % 2 \
+                else "Blob"
+            name = "nb-%d%04d-big-%s.db" % (number + 1, turn, kind)
             to = os.path.join(self.point, TABLE, name)
             words = r.choice((
                 ["cp", self.sources[which], to],
@@ -158,6 +166,18 @@ class Stress:
                 words, r.random() * 0.8 if kill else None,
                 r.choice((signal.SIGINT, signal.SIGINT, signal.SIGKILL)))
             self.judge(name, which, status, words[0], kill)
+            if kind == "Data" and not status and r.random() < 0.2:
+                self.prove_wrong(name)
+
+    def prove_wrong(self, name):
+        """Its Digest.crc32 has another number: both must go."""
+        with self.lock:
+            del self.acked[name]
+        status = self.run(["cp", self.digest, os.path.join(
+            self.point, TABLE, name.replace("Data.db", "Digest.crc32"))])
+        if not status and not self.ending.is_set():
+            self.fail("a wrong digest of %s was taken" % name)
+        self.count("withdrawn")
 
     def judge(self, name, which, status, tool, kill):
         if status == 0:
@@ -190,7 +210,7 @@ class Stress:
 
     def reports(self):
         names = (".status", ".progress", ".errors", ".skipped",
-                 ".help", ".launch")
+                 ".help", ".launch", ".verify", ".schema.cql")
         while not self.stop.is_set():
             for name in names:
                 try:

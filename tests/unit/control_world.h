@@ -17,7 +17,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mount/clear.h"
 #include "mount/control_internal.h"
+#include "mount/readback.h"
 #include "mount/store.h"
 
 #define ID "6b4e7a6e-1111-4222-8333-944455566677"
@@ -34,6 +36,9 @@ static struct {
 	const char *json;
 	int list_err;
 	bool listed_alien, changing;
+	struct sl_finding found;
+	const char *upload; /* the id of an unfinished one of n2 */
+	int uploads_err;
 	int events;
 	struct sl_store store;
 	struct sl_backend backend;
@@ -45,7 +50,8 @@ static inline void set_store(bool have)
 }
 
 static const struct sl_ledger_row row_a = {
-	.path = "n1/ks/t/snapshots/s/a", .state = SL_FILE_COMMITTED,
+	.path = "n1/ks/t-00112233445566778899aabbccddeeff/snapshots/s/a",
+	.state = SL_FILE_COMMITTED,
 	.size = 5, .etag = "", .note = "",
 };
 
@@ -53,6 +59,90 @@ int sl_render_metrics(struct sl_mount *m, struct sl_buf *out)
 {
 	(void)m;
 	return sl_buf_puts(out, "up 1\n");
+}
+
+int sl_render_verify(struct sl_mount *m, struct sl_buf *out)
+{
+	(void)m;
+	return sl_buf_puts(out, "judged\n");
+}
+
+int sl_render_schema(struct sl_mount *m, struct sl_buf *out)
+{
+	(void)m;
+	return sl_buf_puts(out, "-- no schema\n");
+}
+
+bool sl_mount_nothing(struct sl_mount *m, char *text, size_t size)
+{
+	(void)m;
+	(void)text;
+	(void)size;
+	return false;
+}
+
+void sl_mount_tell_nothing(struct sl_mount *m, bool at_end)
+{
+	(void)m;
+	(void)at_end;
+}
+
+int sl_verdicts_all(struct sl_verdicts *vs, const char *node,
+		    sl_found_fn *found, void *arg)
+{
+	(void)vs;
+	(void)node;
+	if (world.found.rule)
+		found(arg, &world.found);
+	return 0;
+}
+
+struct sl_leftovers *sl_store_leftovers(struct sl_store *s)
+{
+	(void)s;
+	return NULL;
+}
+
+bool sl_leftovers_has(struct sl_leftovers *l, const char *id)
+{
+	(void)l;
+	return !strcmp(id, "ours");
+}
+
+void sl_clear_launched(struct sl_store *s, const struct sl_gate *g)
+{
+	(void)s;
+	(void)g;
+}
+
+int sl_clear_each(struct sl_mount *m, const struct sl_migration_view *v,
+		  int (*each)(void *arg, const struct sl_clear_node *n),
+		  void *arg)
+{
+	const struct sl_clear_node n = { .node = "n1", .why = "not yet" };
+
+	(void)m;
+	(void)v;
+	return each(arg, &n);
+}
+
+int sl_act_verify(struct sl_mount *m, const char *line, struct sl_wait *w,
+		  struct sl_error *e)
+{
+	(void)m;
+	(void)w;
+	return strcmp(line, "verify") ? sl_error_set(e, EINVAL, "no") : 0;
+}
+
+void sl_readback_cancel_locked(struct sl_controls *cs)
+{
+	(void)cs;
+}
+
+void sl_readback_forget(char **paths, size_t count)
+{
+	(void)paths;
+	(void)count;
 }
 
 struct sl_store *sl_mount_store(struct sl_mount *m, struct sl_error *e)
@@ -230,7 +320,7 @@ static void *lister(void *arg)
 
 	list_one(op, row_a.path);
 	if (world.listed_alien)
-		list_one(op, "n1/ks/t/snapshots/s/alien");
+		list_one(op, "n1/ks/t-00112233445566778899aabbccddeeff/snapshots/s/alien");
 	if (world.list_err)
 		op->err = world.list_err;
 	op->done(op);
@@ -243,6 +333,29 @@ void sl_backend_list(struct sl_backend *b, struct sl_op *op)
 
 	(void)b;
 	assert_int_equal(pthread_create(&t, NULL, lister, op), 0);
+	assert_int_equal(pthread_detach(t), 0);
+}
+
+static void *uploads_main(void *arg)
+{
+	struct sl_op *op = arg;
+	struct sl_upload_entry entry = {
+		.key = "n2/ks/x", .upload_id = world.upload,
+	};
+
+	op->err = world.uploads_err;
+	if (world.upload && !op->err)
+		op->err = op->on_upload(op, &entry);
+	op->done(op);
+	return NULL;
+}
+
+void sl_backend_uploads(struct sl_backend *b, struct sl_op *op)
+{
+	pthread_t t;
+
+	(void)b;
+	assert_int_equal(pthread_create(&t, NULL, uploads_main, op), 0);
 	assert_int_equal(pthread_detach(t), 0);
 }
 

@@ -53,6 +53,7 @@ static inline void statistics_facts(struct sl_facts *f)
 	f->u.statistics.partitioner_murmur3 = true;
 	f->u.statistics.fp_chance = 0.01;
 	f->u.statistics.partitions = 10;
+	f->u.statistics.flushed = true;
 	f->u.statistics.compression_ratio = 0.5;
 }
 

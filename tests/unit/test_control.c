@@ -16,10 +16,13 @@
 #include "../../fs/mount/control.c"
 #include "../../fs/mount/gate_report.c"
 #include "../../fs/mount/launch.c"
+#include "../../fs/mount/launch_names.c"
 #include "../../fs/mount/rate.c"
 #include "../../fs/mount/report.c"
 #include "../../fs/mount/request.c"
+#include "../../fs/mount/seal_report.c"
 #include "../../fs/mount/status.c"
+#include "../../fs/mount/strangers.c"
 #include "../../fs/mount/throttle.c"
 
 #include "control_world.h"
@@ -100,7 +103,7 @@ static void test_table(void **state)
 	static const char *const names[] = {
 		".init", ".status", ".launch", ".pause", ".resume", ".abort",
 		".cleanup", ".wait", ".rate", ".progress", ".errors",
-		".skipped", ".metrics", ".help",
+		".skipped", ".verify", ".seal", ".schema.cql", ".metrics", ".help",
 	};
 	size_t i;
 
@@ -329,6 +332,73 @@ static void test_gate_opens(void **state)
 	}
 }
 
+/* What a rule found closes the gate, or is only told. */
+static void test_gate_judges(void **state)
+{
+	static const struct {
+		struct sl_finding found;
+		const char *says, *status;
+	} row[] = {
+		{ { SL_RULE_DIGEST_MISMATCH, SL_REJECT, "n1/x", "" },
+		  "digest-mismatch: n1/x: 'n1/x': the data is not",
+		  "\"digest-mismatch\":\t1" },
+		{ { SL_RULE_NO_TOC, SL_WARN, "n1/x", "" },
+		  "warnings: 1\n  no-toc: n1/x", "\"no-toc\":\t1" },
+	};
+
+	world.life = SL_LIFE_RECEIVING;
+	set_store(true);
+	for (size_t i = 0; i < SL_ARRAY_LEN(row); i++) {
+		world.found = row[i].found;
+		assert_int_equal(launch(*state, "launch n1 n2"), -EBADMSG);
+		assert_true(reads(*state, ".launch", row[i].says));
+		assert_true(reads(*state, ".status", row[i].status));
+	}
+}
+
+/* Unfinished uploads of another node; our own are no finding. */
+static void test_gate_uploads(void **state)
+{
+	static const struct {
+		const char *id, *says;
+		int uploads_err, err;
+	} row[] = {
+		{ "theirs", "unfinished-upload: n2", 0, -EBUSY },
+		{ "ours", "findings: 1\n  node-missing", 0, -EBADMSG },
+		{ NULL, "note: the store does not grant", -EACCES, -EBADMSG },
+		{ NULL, "cannot list unfinished", -ETIMEDOUT, -ETIMEDOUT },
+	};
+
+	world.life = SL_LIFE_RECEIVING;
+	world.backend.caps = SL_CAP_LIST | SL_CAP_UPLOADS;
+	set_store(true);
+	for (size_t i = 0; i < SL_ARRAY_LEN(row); i++) {
+		world.upload = row[i].id;
+		world.uploads_err = row[i].uploads_err;
+		assert_int_equal(launch(*state, "launch n1 n2"), row[i].err);
+		assert_true(reads(*state, ".launch", row[i].says));
+	}
+}
+
+/* The seal of the one file here, and what takes it. */
+static void test_gate_seals(void **state)
+{
+	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(1 << 16);
+	char line[300];
+
+	world.life = SL_LIFE_RECEIVING;
+	set_store(true);
+	assert_int_equal(sl_control_read(*state, sl_control_find(".seal"), &b),
+			 0);
+	assert_int_equal(strncmp(sl_buf_str(&b), "n1=v1:1:5:", 10), 0);
+	snprintf(line, sizeof(line), "launch n2 %s", sl_buf_str(&b));
+	assert_int_equal(launch(*state, line), -EBADMSG);
+	assert_true(reads(*state, ".launch", "findings: 1\n  node-missing"));
+	line[sizeof("launch n2 n1=v1:") - 1] = '2';
+	assert_int_equal(launch(*state, line), -EBADMSG);
+	assert_true(reads(*state, ".launch", "seal-mismatch: n1"));
+}
+
 static void *ends_launch(void *arg)
 {
 	struct timespec ts = { .tv_nsec = 1000000 };
@@ -381,7 +451,9 @@ int main(void)
 		T(test_table), T(test_garbage), T(test_commands),
 		T(test_new_tells_what_it_leaves), T(test_interrupt),
 		T(test_wait), T(test_status), T(test_gate),
-		T(test_gate_opens), T(test_launch), T(test_rate),
+		T(test_gate_opens), T(test_gate_judges),
+		T(test_gate_uploads), T(test_gate_seals),
+		T(test_launch), T(test_rate),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -83,13 +83,13 @@ static void fill_numbers(struct sl_facts *f)
 		t->partitions = 700;
 		t->compression_ratio = -1.0;
 		t->repaired_at = -5;
-		t->has_host_id = true;
+		t->has_host_id = t->flushed = true;
 		memcpy(t->host_id, "0123456789abcdef", 16);
 		break;
 	case SL_COMP_INDEX:
 	case SL_COMP_PARTITIONS:
 		f->u.index = (struct sl_index_facts){
-			700, 1, 2, 3, true, 4, 5,
+			700, 1, 2, 3, true, 4, 5, true, 6, 7,
 		};
 		break;
 	case SL_COMP_SUMMARY:

@@ -21,7 +21,12 @@ static const char *const expect[] = { "node1", "node2" };
 
 static struct sl_gate *gate(int expect_count)
 {
-	struct sl_gate_config cfg = { own, 1, expect, expect_count };
+	struct sl_gate_config cfg = {
+		.own = own,
+		.own_count = 1,
+		.expect = expect,
+		.expect_count = expect_count,
+	};
 	struct sl_gate *g = NULL;
 
 	assert_int_equal(sl_gate_new(&cfg, &g), 0);

@@ -338,6 +338,29 @@ static void test_some_the_same(void **state)
 	only(ask(), "reject double-upload n2");
 }
 
+/* What was loaded into all replicas is equal on them; a copy is it, too. */
+static void test_loaded(void **state)
+{
+	char path[1024];
+	struct sl_facts f;
+
+	(void)state;
+	for (int n = 1; n <= 2; n++) {
+		snprintf(path, sizeof(path), "n%d/ks/t-" ID1
+			 "/snapshots/tag/md-1-big-", n);
+		put_sstable(path);
+		strcat(path, "Statistics.db");
+		f = changed(path);
+		f.u.statistics.flushed = false;
+		assert_int_equal(put_facts(path, &f), 0);
+	}
+	only(ask(), "warn double-upload n2 (1 of its 1");
+	f = changed(path);
+	f.u.statistics.flushed = true;
+	assert_int_equal(put_facts(path, &f), 0);
+	only(ask(), "reject double-upload n2 (1 of its 1");
+}
+
 static void put_header(const char *path, const char *column)
 {
 	static const char type[] = "org.apache.cassandra.db.marshal.Int32Type";
@@ -401,6 +424,7 @@ int main(void)
 		TEST(test_between_nodes),
 		TEST(test_hosts),
 		TEST(test_some_the_same),
+		TEST(test_loaded),
 		TEST(test_headers),
 	};
 

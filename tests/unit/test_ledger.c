@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "buf.h"
 #include "ledger_rig.h"
 
 static void test_rows(void **state)
@@ -46,6 +47,44 @@ static void test_rows(void **state)
 	assert_int_equal(s.r.gid, 7);
 	assert_true(s.r.has_crc32 && s.r.crc32 == 0xfedcba98u);
 	assert_true(s.bytes == UINT64_MAX + 5u);
+	close_ok(l);
+}
+
+static int see_facts(void *arg, const char *at, const void *p, size_t n)
+{
+	struct sl_buf *b = arg;
+
+	return sl_buf_printf(b, "%s=%.*s;", at, (int)n, (const char *)p);
+}
+
+static void test_facts(void **state)
+{
+	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(1000);
+	struct sl_ledger *l = open_ok(false);
+	struct sl_ledger_row r = row("n/a", 1);
+
+	(void)state;
+	assert_int_equal(sl_ledger_put(l, &r), 0);
+	r = row("n/b", 1);
+	assert_int_equal(sl_ledger_put(l, &r), 0);
+	assert_int_equal(sl_ledger_facts_put(l, "n/a", "old", 3), 0);
+	assert_int_equal(sl_ledger_facts_put(l, "n/a", "new!", 4), 0);
+	assert_int_equal(sl_ledger_facts_put(l, "n/b", "B", 1), 0);
+	assert_int_equal(sl_ledger_facts_put(l, "n/c", "C", 1), 0);
+	assert_int_equal(sl_ledger_facts_put(l, "n/c", NULL, 0), 0);
+	/* A row that changes keeps them, one that goes takes them along. */
+	assert_int_equal(sl_ledger_put(l, &r), 0);
+	assert_int_equal(sl_ledger_remove(l, "n/a"), 0);
+	close_ok(l);
+	l = open_ok(false);
+	assert_int_equal(sl_ledger_facts(l, see_facts, &b, NULL), 0);
+	assert_string_equal(sl_buf_str(&b), "n/b=B;");
+	assert_int_equal(sl_ledger_facts_put(l, "n/e", "", 0), 0);
+	close_ok(l);
+	l = open_ok(false);
+	sl_buf_clear(&b);
+	assert_int_equal(sl_ledger_facts(l, see_facts, &b, NULL), 0);
+	assert_string_equal(sl_buf_str(&b), "n/b=B;n/e=;");
 	close_ok(l);
 }
 
@@ -222,8 +261,12 @@ static void test_versions(void **state)
 	query("PRAGMA user_version=99");
 	assert_int_equal(open_fails(&e), -EPROTO);
 	assert_non_null(strstr(e.text, "99"));
+	/* The first version had no facts. */
+	query("DROP TRIGGER files_end");
+	query("DROP TABLE facts");
 	query("PRAGMA user_version=1");
 	close_ok(open_ok(false));
+	query("DELETE FROM facts");
 	query("DROP TABLE files");
 	assert_int_equal(open_fails(&e), -EUCLEAN);
 	assert_int_equal(unlink(path), 0);
@@ -313,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_rows),
+		T(test_facts),
 		T(test_states),
 		T(test_uploads),
 		T(test_meta),

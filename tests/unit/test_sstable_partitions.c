@@ -10,7 +10,8 @@
 #define S(x) (x), sizeof(x) - 1
 /* A leaf; another, and a root with both as children. */
 #define LEAF "\x08" "h" "\xff"
-#define TRIE LEAF "\x08" "h" "\xf0" "\x50\2" "ab" "\6\3"
+#define LATER "\x08" "h" "\xf0"
+#define TRIE LEAF LATER "\x50\2" "ab" "\6\3"
 #define KEYS "\0\1a" "\0\2bc"
 #define AT(keys, count, root) \
 	"\0\0\0\0\0\0\0" keys "\0\0\0\0\0\0\0" count "\0\0\0\0\0\0\0" root
@@ -24,9 +25,9 @@ static const struct row {
 	{ S(TRIE "\0\0" KEYS AT("\x0e", "\2", "\6")), NULL },
 	{ S(LEAF "\0\1a" "\0\1a" AT("\3", "\1", "\0")), NULL },
 	/* A dense root. */
-	{ S(LEAF LEAF "\xb0" "a\1" "\0\6\0\3" KEYS
+	{ S(LEAF LATER "\xb0" "a\1" "\0\6\0\3" KEYS
 	    AT("\x0d", "\2", "\6")), NULL },
-	{ S(LEAF LEAF "\xa0" "a\1" "\0\x60\3" KEYS
+	{ S(LEAF LATER "\xa0" "a\1" "\0\x60\3" KEYS
 	    AT("\x0c", "\2", "\6")), NULL },
 	{ S("x"), "the last 24 of 1 bytes are no footer" },
 	{ S(AT("\0", "\1", "\0")), "the last 24 of 24 bytes are no footer" },
@@ -119,6 +120,35 @@ static void seal(unsigned char *page)
 
 	for (unsigned i = 0; i < 4; i++)
 		page[4092 + i] = (unsigned char)(crc >> (24 - 8 * i));
+}
+
+/* Beyond a page the writer puts large branches first: no order is owed. */
+static void test_order(void **state)
+{
+	static const char trie[] = LATER LEAF "\x50\2" "ab" "\6\3" KEYS
+				   "\0\0\0\0\0\0\0";
+	struct sl_name name = sl_test_name("cc-1-bti-Partitions.db");
+	static const unsigned pages[] = { 0, 1 };
+	unsigned char p[4096 + 12 + 7 + 24];
+
+	(void)state;
+	for (size_t i = 0; i < SL_ARRAY_LEN(pages); i++) {
+		unsigned lead = pages[i] * 4096;
+		unsigned char *q = p + lead;
+		SL_CLEANUP(facts) struct sl_facts f = { 0 };
+
+		memset(p, 0, sizeof(p));
+		memcpy(q, trie, sizeof(trie) - 1);
+		q[25] = (unsigned char)(lead >> 8);
+		q[26] = 12;
+		q[34] = 2;
+		q[41] = (unsigned char)(lead >> 8);
+		q[42] = 6;
+		sl_test_facts(&name, p, lead + 43, 4096, &f);
+		assert_int_equal(f.found_count, lead ? 0 : 1);
+		assert_int_equal(f.u.index.count, 2);
+		assert_true(f.u.index.sized == !lead);
+	}
 }
 
 static void test_encrypted(void **state)
@@ -220,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_long_keys),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_encrypted),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_fixtures),

@@ -191,6 +191,7 @@ static void same_host(struct inventory *v, const struct line *l,
 	size_t i = 0;
 
 	assert_true(u->has_host_id);
+	assert_true(u->flushed);
 	while (i < v->hosts && strcmp(v->host[i].place, l->place))
 		i++;
 	assert_true(i < SL_ARRAY_LEN(v->host));

@@ -85,6 +85,7 @@ int sl_ctl_cmd_status(struct sl_ctl *c); /* status.c */
 int sl_ctl_cmd_wait(struct sl_ctl *c);	 /* status.c */
 int sl_ctl_cmd_launch(struct sl_ctl *c); /* launch.c */
 int sl_ctl_cmd_umount(struct sl_ctl *c); /* umount.c */
+int sl_ctl_cmd_seal(struct sl_ctl *c);
 int sl_ctl_cmd_rate(struct sl_ctl *c);	 /* rate.c */
 
 /* Waits for 'status' as `wait` does; an exit code. */

@@ -17,6 +17,7 @@ enum command_bits {
 	IN_LAUNCH = 1 << 2,
 	IN_UMOUNT = 1 << 3,
 	IN_RATE = 1 << 4,
+	IN_SEAL = 1 << 5,
 };
 
 struct command {
@@ -35,9 +36,12 @@ static const struct command commands[] = {
 	  "wait MOUNTPOINT STATUS [--timeout SECONDS] [--json]",
 	  "return when the migration has reached STATUS" },
 	{ "launch", IN_LAUNCH, 0, 100000, sl_ctl_cmd_launch,
-	  "launch MOUNTPOINT NODE... | --anyway | --relaunch\n"
+	  "launch MOUNTPOINT NODE[=SEAL]... | --anyway | --relaunch\n"
 	  "        [--wait] [--timeout SECONDS] [--json]",
 	  "start the import if the gate finds all of the named nodes whole" },
+	{ "seal", IN_SEAL, 0, 0, sl_ctl_cmd_seal,
+	  "seal MOUNTPOINT [--json]",
+	  "NODE=SEAL of what was copied here, for launch on any node" },
 	{ "rate", IN_RATE, 0, 1, sl_ctl_cmd_rate,
 	  "rate MOUNTPOINT [RATE] [--json]",
 	  "show or change the upload limit: 512K, 40M, off" },
@@ -58,7 +62,7 @@ struct option_row {
 
 static const struct option_row options[] = {
 	{ "--json", FLAG(json),
-	  IN_STATUS | IN_WAIT | IN_LAUNCH | IN_UMOUNT | IN_RATE,
+	  IN_STATUS | IN_WAIT | IN_LAUNCH | IN_UMOUNT | IN_RATE | IN_SEAL,
 	  "print JSON" },
 	{ "--timeout", 0, true, IN_WAIT | IN_LAUNCH | IN_UMOUNT,
 	  "give up after so many seconds (umount: 60 unless given)" },
