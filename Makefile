@@ -117,7 +117,8 @@ SANITIZE := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 # Not abspath, which would split a path with a blank in it.
 export SL_BUILD = $(if $(filter /%,$(O)),$(O),$(CURDIR)/$(O))
 
-check: check-unit check-conformance check-lost check-bats check-tools ## what a change must pass
+check: check-unit check-conformance check-lost check-bats check-tools \
+	check-damage ## what a change must pass
 
 check-unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)unit $(LOGS) $(UNIT)
@@ -149,6 +150,17 @@ check-bats: all man conformance bench-programs ## end to end, with real mounts
 
 check-tools: all ## the table of tools: what each does to a mount
 	$(Q)$(TAP_RUN) $(LABEL)tools $(LOGS) -c 'python3 -B' tests/tools/run.py
+
+# Its matrix of damages is a file that must not change unseen.
+check-damage: all ## damaged snapshots: each damage found, each rule reached
+	$(Q)$(TAP_RUN) $(LABEL)damage $(LOGS) -c 'python3 -B' -a '$(SL_BUILD)' \
+		tests/damage/run.py
+
+# Asks Maven for Cassandra once. SL_CASSANDRA=must: nothing may be missing.
+check-cassandra: all ## beside a real Cassandra 4.1: verdicts, and an import
+	$(Q)SL_TEST_TIMEOUT=2400 $(TAP_RUN) $(LABEL)cassandra $(LOGS) \
+		-c 'python3 -B' tests/cassandra/run.py
+	$(Q)sed -n 's/^# |/|/p' $(LOGS)/$(LABEL)cassandra-run.py.tap
 
 check-smoke: all
 	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)smoke $(LOGS) \
@@ -211,6 +223,12 @@ nightly: ## what is too long for CI: long fuzzing, many seeds, sanitized mounts
 	$(Q)SL_STRESS_SECONDS=120 SL_STRESS_SEED="$$(date +%s)" \
 		$(MAKE) VARIANT=asan O=build/asan check-stress
 	$(Q)$(MAKE) fuzz FUZZ_RUNS=2000000
+	$(Q)for seed in 2 3 4 "$$(date +%s)"; do \
+		python3 -B tests/damage/run.py --seed $$seed '$(SL_BUILD)' || \
+		exit 1; done
+	$(Q)[ -z "$$SL_FIXTURES" ] || python3 -B tests/damage/run.py --fixtures \
+		'$(SL_BUILD)'
+	$(Q)$(MAKE) check-cassandra
 
 PODS := $(wildcard fs/*.pod tools/*/*.pod backends/*/*.pod)
 MAN := $(foreach p,$(PODS),$(O)/man/$(basename $(notdir $(p))))
@@ -252,7 +270,7 @@ clean: ## remove build/
 	rm -rf build
 
 .PHONY: all unit conformance check check-unit check-threaded \
-	check-conformance check-lost check-bats check-tools check-smoke \
+	check-conformance check-lost check-bats check-tools check-damage check-cassandra check-smoke \
 	check-stress check-asan check-tsan check-headers lint fuzz fuzz-run bench bench-programs \
 	bench-tools nightly man install uninstall dist help clean
 .PRECIOUS: $(O)/obj/%.o

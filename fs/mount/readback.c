@@ -325,11 +325,12 @@ static void finish(struct sl_readback *rb)
 		 rb->asked, rb->adopted, rb->rejected);
 	if (rb->adopted)
 		sl_mount_event(rb->m, 0, NULL, r->note, NULL);
+	/* First, or who is answered might find it taken. This is the worker. */
+	sl_mutex_lock(&cs->mu);
+	cs->readback = NULL;
+	sl_mutex_unlock(&cs->mu);
 	readback_free(rb);
 	sl_control_request_end(r, err, &e);
-	SL_LOCK_SCOPE(&cs->mu);
-	cs->readback = NULL;
-	sl_cond_signal(&cs->cond);
 }
 
 void sl_rb_run_next(struct sl_control_work *w)

@@ -18,7 +18,8 @@ static void find_reject(void *arg, const struct sl_finding *f)
 		*(bool *)arg = true;
 }
 
-static struct sl_node *adopt_locked(struct sl_mount *m, const struct sl_rb_target *t)
+static struct sl_node *adopt_locked(struct sl_mount *m,
+				    const struct sl_rb_target *t)
 {
 	struct sl_tree *tree = m->tree;
 	struct sl_node *n;

@@ -162,7 +162,7 @@ struct sl_index_facts {	  /* Index.db, Partitions.db */
 	uint64_t last_position; /* in the uncompressed data */
 	/* sizes.h, over all partitions but the last, if they are known. */
 	bool sized;
-	uint64_t sizes;
+	uint64_t sizes, sizes_less; /* the second: all less by one */
 	uint64_t rows_end; /* Partitions.db: so long is Rows.db at least */
 	/*
 	 * Keys do not ascend as Murmur3Partitioner has them, first seen at

@@ -113,6 +113,7 @@ static const struct field index_fields[] = {
 	F(U64, u.index.last_position),
 	F(BOOL, u.index.sized),
 	F(U64, u.index.sizes),
+	F(U64, u.index.sizes_less),
 	F(U64, u.index.rows_end),
 	F(BOOL, u.index.out_of_order),
 	F(U64, u.index.out_of_order_at),

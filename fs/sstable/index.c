@@ -37,7 +37,7 @@ struct index {
 	struct sl_row_index rows;
 	uint64_t at, entry_at; /* bytes: gone by; begin of the entry */
 	uint64_t count;	       /* whole entries */
-	uint64_t key_length, position, samples, sizes;
+	uint64_t key_length, position, samples, sizes, sizes_less;
 	struct sl_size_bounds bounds;
 };
 
@@ -99,8 +99,8 @@ static void take_position(struct index *x, struct sl_cursor *c)
 	else if (x->count && v <= x->position)
 		x->bad = "its position does not follow the one before";
 	if (x->count && !x->bad)
-		x->sizes += sl_size_hash(
-			sl_size_bucket(&x->bounds, v - x->position));
+		sl_size_add(&x->bounds, v - x->position, &x->sizes,
+			    &x->sizes_less);
 	x->position = v;
 	x->stage = SIZE;
 }
@@ -162,6 +162,7 @@ static int index_facts(const void *state, struct sl_facts *ret)
 		.last_position = x->position,
 		.sized = x->count,
 		.sizes = x->sizes,
+		.sizes_less = x->sizes_less,
 		.out_of_order = x->order.out_of_order,
 		.out_of_order_at = x->order.out_of_order_at,
 		.samples = x->samples,

@@ -72,12 +72,16 @@ static void check_complete(const struct sl_jset *s, const struct sl_jout *o)
 
 static void check_toc(const struct sl_jset *s, const struct sl_jout *o)
 {
+	static const enum sl_component tables[] = {
+		SL_COMP_COMPRESSION_INFO, SL_COMP_CRC,
+	};
 	const struct sl_toc_facts *t = sl_jpart_u(s->part[SL_COMP_TOC]);
 
-	if (t && !s->part[SL_COMP_COMPRESSION_INFO] &&
-	    (t->listed & SL_COMP_BIT(SL_COMP_COMPRESSION_INFO)))
-		sl_jset_say(o, SL_RULE_TOC_MISSING, s,
-			    SL_COMP_COMPRESSION_INFO, "CompressionInfo.db");
+	for (size_t i = 0; t && i < SL_ARRAY_LEN(tables); i++)
+		if (!s->part[tables[i]] &&
+		    (t->listed & SL_COMP_BIT(tables[i])))
+			sl_jset_say(o, SL_RULE_TOC_MISSING, s, tables[i],
+				    "%s", sl_component_name(tables[i]));
 }
 
 /* A Data.db whose CRC32, known otherwise, is in Digest.crc32 is proven. */

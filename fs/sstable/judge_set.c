@@ -151,15 +151,17 @@ static void check_sizes(const struct sl_jset *s, const struct sl_jout *o)
 	const struct sl_statistics_facts *t = statistics(s);
 	const struct sl_index_facts *i = sl_jpart_u(s->part[primary(s)]);
 	struct sl_size_bounds b;
-	uint64_t length, last;
+	uint64_t length, sizes, less;
 
 	if (!t || !i || !t->sized || !i->sized || sl_jset_slice(s) ||
 	    t->partitions != i->count || !plain_length(s, &length) ||
 	    length <= i->last_position)
 		return;
 	sl_size_bounds_init(&b);
-	last = sl_size_hash(sl_size_bucket(&b, length - i->last_position));
-	if (i->sizes + last != t->sizes)
+	sizes = i->sizes;
+	less = i->sizes_less;
+	sl_size_add(&b, length - i->last_position, &sizes, &less);
+	if (sizes != t->sizes && less != t->sizes)
 		sl_jset_say(o, SL_RULE_PARTITION_SIZES, s, primary(s),
 			    "%" PRIu64 " partitions in %" PRIu64 " bytes",
 			    i->count, length);

@@ -190,6 +190,7 @@ static void note_footer(const struct partitions *x, struct sl_facts *ret)
 		.sized = f.keys_at <= ORDERED && w.direct &&
 			 w.direct == f.count,
 		.sizes = w.sizes,
+		.sizes_less = w.sizes_less,
 		.rows_end = w.rows_end,
 		.out_of_order = o.out_of_order,
 		.out_of_order_at = o.out_of_order ? f.count - 1 : 0,

@@ -35,3 +35,14 @@ uint64_t sl_size_hash(unsigned bucket)
 {
 	return sl_list_hash(SL_LIST_HASH, bucket + 1);
 }
+
+void sl_size_add(const struct sl_size_bounds *b, uint64_t size, uint64_t *sizes,
+		 uint64_t *less)
+{
+	unsigned bucket = sl_size_bucket(b, size);
+
+	*sizes += sl_size_hash(bucket);
+	if (bucket && b->bound[bucket - 1] == size - 1)
+		bucket--;
+	*less += sl_size_hash(bucket);
+}

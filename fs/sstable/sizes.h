@@ -9,6 +9,9 @@
  *
  * Buckets are those of Cassandra's EstimatedHistogram, which never changed:
  * the bounds grow by a fifth. Older versions have 150, newer 155 of them.
+ *
+ * The writer of DataStax's 4.0 takes the size before it writes the byte that
+ * ends a partition, others after it; so there are two sums, and one must fit.
  */
 #ifndef SL_SIZES_H
 #define SL_SIZES_H
@@ -26,5 +29,8 @@ void sl_size_bounds_init(struct sl_size_bounds *b);
 unsigned sl_size_bucket(const struct sl_size_bounds *b, uint64_t size);
 /* What one partition in that bucket adds to the sum. */
 uint64_t sl_size_hash(unsigned bucket);
+/* Adds a partition of 'size' > 0 bytes; to 'less' as one of size - 1. */
+void sl_size_add(const struct sl_size_bounds *b, uint64_t size, uint64_t *sizes,
+		 uint64_t *less);
 
 #endif

@@ -68,8 +68,8 @@ static void into_data(struct sl_trie_walk *w, uint64_t position)
 	if (w->direct && position <= w->position)
 		w->disordered = true;
 	else if (w->direct)
-		w->sizes += sl_size_hash(
-			sl_size_bucket(w->bounds, position - w->position));
+		sl_size_add(w->bounds, position - w->position, &w->sizes,
+			    &w->sizes_less);
 	w->direct++;
 	w->position = position;
 }

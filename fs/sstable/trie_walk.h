@@ -24,10 +24,10 @@ struct sl_trie_walk {
 	uint64_t node, count; /* where the last begins; keys */
 	/*
 	 * Keys lead into Data.db, or, if their partition is wide, into
-	 * Rows.db: how many of the first kind, the last position, the sum of
-	 * sizes.h over distances; for the second the largest position + 1.
+	 * Rows.db: how many of the first kind, the last position, the sums
+	 * of sizes.h over distances; for the second the largest position + 1.
 	 */
-	uint64_t direct, position, sizes, rows_end;
+	uint64_t direct, position, sizes, sizes_less, rows_end;
 	bool disordered; /* positions in Data.db do not ascend */
 };
 

@@ -37,6 +37,11 @@ copy() {
 		--exclude='*' "$src/node$1/" "$T/node$1/node$1/"
 }
 
+faults() { # LINE: from now on
+	curl -fsS -o /dev/null --data-binary "$1" \
+		"$(sed -n 's/^control=//p' "$T/sim.ready")/faults"
+}
+
 # mounts_go: all three, with clean logs.
 mounts_go() {
 	local n
@@ -63,7 +68,7 @@ closed() {
 }
 
 opens() {
-	echo "launch ${*:-node1 node2 node3}" >"$m/.launch" || {
+	echo launch node1 node2 node3 >"$m/.launch" || {
 		cat "$m/.launch"
 		return 1
 	}
@@ -95,10 +100,6 @@ safe() { status_of "$1" '.local.nodes[] | select(.node) | .safe_to_clear'; }
 		[[ $output =~ ^node$n=v1:[0-9]+:[0-9]+:[0-9a-f]{64}$ ]]
 		seal[n]=$output
 	done
-	# As the manual page has it, from the listing.
-	if command -v aws >/dev/null; then
-		aws --version >/dev/null
-	fi
 	wrong=${seal[3]%?}
 	[ "${seal[3]}" = "${wrong}0" ] && wrong+=1 || wrong+=0
 	run bash -c "echo launch ${seal[1]} node2 $wrong >'$m/.launch'"
@@ -254,15 +255,23 @@ P
 	mounts_go
 }
 
-@test "verify: grammar, one at a time, interrupted" {
+@test "verify: grammar, interrupted, and again" {
 	cluster
 	for line in verif 'verify .x' 'verify a/b' 'Verify'; do
 		run bash -c "echo $line >'$m/.verify'"
 		[ "$status" -ne 0 ]
 		grep -q 'EINVAL' "$m/.verify"
 	done
-	echo 'match=s3.get do=stall delay=30' >"$T/faults" || true
+	# A node that is not there is nothing to read.
 	echo verify node9 >"$m/.verify"
+	faults 'match=s3.get do=stall:20'
+	run timeout -s INT 2 bash -c 'echo verify node2 >"$0"' "$m/.verify"
+	[ "$status" -ne 0 ]
+	faults ''
+	# What was under way has ended, or ends soon: the next one goes through.
+	again() { echo verify node2 >"$m/.verify"; }
+	wait_for 10 again 2>/dev/null
+	head -n 1 "$m/.verify" | grep -q '^ok: '
 	mounts_go
 }
 

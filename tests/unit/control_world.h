@@ -320,7 +320,8 @@ static void *lister(void *arg)
 
 	list_one(op, row_a.path);
 	if (world.listed_alien)
-		list_one(op, "n1/ks/t-00112233445566778899aabbccddeeff/snapshots/s/alien");
+		list_one(op, "n1/ks/t-00112233445566778899aabbccddeeff/"
+			 "snapshots/s/alien");
 	if (world.list_err)
 		op->err = world.list_err;
 	op->done(op);

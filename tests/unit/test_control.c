@@ -103,7 +103,8 @@ static void test_table(void **state)
 	static const char *const names[] = {
 		".init", ".status", ".launch", ".pause", ".resume", ".abort",
 		".cleanup", ".wait", ".rate", ".progress", ".errors",
-		".skipped", ".verify", ".seal", ".schema.cql", ".metrics", ".help",
+		".skipped", ".verify", ".seal", ".schema.cql", ".metrics",
+		".help",
 	};
 	size_t i;
 

@@ -89,7 +89,7 @@ static void fill_numbers(struct sl_facts *f)
 	case SL_COMP_INDEX:
 	case SL_COMP_PARTITIONS:
 		f->u.index = (struct sl_index_facts){
-			700, 1, 2, 3, true, 4, 5, true, 6, 7,
+			700, 1, 2, 3, true, 4, 5, 6, true, 7, 8,
 		};
 		break;
 	case SL_COMP_SUMMARY:

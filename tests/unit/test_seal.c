@@ -30,7 +30,7 @@ static const struct object vector[] = {
 	  "\"abcdefabcdefabcdefabcdefabcdefab-3\"" },
 	{ KS "nb-1-big-Rows.db", 0, "" },
 };
-static const char vector_seal[] = 
+static const char vector_seal[] =
 	"v1:3:20031:403a0dcb21171fe80c9482b873c81263"
 	"1833b02f775153af6423c2c0fc8cf519";
 static const char empty_seal[] = "v1:0:0:e3b0c44298fc1c149afbf4c8996fb92427ae"
