@@ -226,8 +226,6 @@ nightly: ## what is too long for CI: long fuzzing, many seeds, sanitized mounts
 	$(Q)for seed in 2 3 4 "$$(date +%s)"; do \
 		python3 -B tests/damage/run.py --seed $$seed '$(SL_BUILD)' || \
 		exit 1; done
-	$(Q)[ -z "$$SL_FIXTURES" ] || python3 -B tests/damage/run.py --fixtures \
-		'$(SL_BUILD)'
 	$(Q)$(MAKE) check-cassandra
 
 PODS := $(wildcard fs/*.pod tools/*/*.pod backends/*/*.pod)

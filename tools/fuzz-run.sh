@@ -17,6 +17,7 @@ trap 'rm -rf "$scratch"' EXIT
 # TARGET COMPONENT PREFIX: before a component's bytes come those that the
 # target takes for itself.
 components='fuzz_statistics Statistics.db \007\206
+fuzz_data Data.db \007\000\000
 fuzz_index Index.db \007
 fuzz_summary Summary.db \007
 fuzz_filter Filter.db \007

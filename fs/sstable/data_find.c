@@ -350,6 +350,7 @@ void sl_data_find_feed(struct sl_data_find *f, const unsigned char *p,
 /*
  * Deflate and Noop make no byte of nothing: their empty chunk is a CRC alone,
  * four zeros. So begins the empty chunk of LZ4, which must not be cut there.
+ * Where all chunks before it are raw this cannot be told; the digest can.
  */
 static bool bare_end(const struct sl_data_hint *h, size_t n)
 {

@@ -21,6 +21,7 @@ COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:" \
 FETCH_WAIT, START_WAIT, TOOL_WAIT, STOP_WAIT = 400, 240, 180, 60
 DEATH_WAIT = 20
 STARTS = 3
+NODETOOL = "org.apache.cassandra.tools.NodeTool"
 
 EXPORTS = """java.base/jdk.internal.misc java.base/jdk.internal.ref
     java.base/sun.nio.ch
@@ -132,7 +133,8 @@ class Node:
                 "-Dcassandra.logdir=" + self.dir,
                 "-Dlogback.configurationFile="
                 + os.path.join(HERE, "logback.xml")]
-        line += ["-javaagent:" + j for j in glob.glob(self.lib + "/jamm-*.jar")]
+        if NODETOOL not in words:
+            line += ["-javaagent:" + glob.glob(self.lib + "/jamm-*.jar")[0]]
         for option, packages in (("--add-exports", EXPORTS),
                                  ("--add-opens", OPENS)):
             for package in packages:
@@ -228,7 +230,7 @@ class Node:
     def try_nodetool(self, *words):
         # Newer JDKs take "rmi://[127.0.0.1]" for a malformed IPv6 address.
         return self.tool(["-Dcom.sun.jndi.rmiURLParsing=legacy",
-                          "org.apache.cassandra.tools.NodeTool"],
+                          NODETOOL],
                          "-h", "127.0.0.1", "-p", str(self.jmx), *words)
 
     def nodetool(self, *words):

@@ -37,7 +37,10 @@ COMPACTED = "packed plain zstd graves".split()
 
 
 def statements(text):
-    return [s.strip() for s in text.split(";\n") if s.strip(" ;\n")]
+    """Single statements, without the comments between them."""
+    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    return [s.strip() for s in ("\n".join(lines) + "\n").split(";\n")
+            if s.strip()]
 
 
 def words(dice, count):

@@ -23,8 +23,6 @@ HERE = "node1/%s/%s" % (READINGS, TAG)
 ONE = HERE + "/nb-1-big-"
 # Rules that no tree lying here can bring about, and what shows them.
 ELSEWHERE = {
-    "chunk-table-unproven": "tests/unit/test_judge_orders.c: here the table "
-                            "is always read first",
     "bad-node": "tests/unit/test_path.c: here nodes are given names",
 }
 

@@ -70,9 +70,9 @@ static inline void sl_fuzz_pieces(struct sl_stream *s, unsigned how,
 	}
 }
 
-/* 'name' such as "nb-1-big-Index.db". */
-static inline int sl_fuzz_parser(const char *text, const uint8_t *data,
-				 size_t size)
+/* 'name' such as "nb-1-big-Index.db"; prior may be NULL. */
+static inline int sl_fuzz_prior(const char *text, const struct sl_prior *prior,
+				const uint8_t *data, size_t size)
 {
 	SL_CLEANUP(buf) struct sl_buf whole = SL_BUF_INIT(FUZZ_FACTS_MAX);
 	SL_CLEANUP(stream) struct sl_stream *s = NULL;
@@ -81,7 +81,7 @@ static inline int sl_fuzz_parser(const char *text, const uint8_t *data,
 	if (!size)
 		return 0;
 	sl_name_parse(text, strlen(text), &name);
-	if (sl_stream_new(&name, NULL, &s))
+	if (sl_stream_new(&name, prior, &s))
 		abort();
 	sl_stream_feed(s, data + 1, size - 1);
 	sl_fuzz_pack(s, &whole);
@@ -90,6 +90,12 @@ static inline int sl_fuzz_parser(const char *text, const uint8_t *data,
 	sl_fuzz_pieces(s, data[0], data + 1, size - 1);
 	sl_fuzz_same(s, &whole);
 	return 0;
+}
+
+static inline int sl_fuzz_parser(const char *text, const uint8_t *data,
+				 size_t size)
+{
+	return sl_fuzz_prior(text, NULL, data, size);
 }
 
 #endif

@@ -92,7 +92,8 @@ static const struct row {
 	  { { "v", "UTF8Type", false } }, MISMATCH,
 	  "column 'v' is ascii in schema.cql and text in" },
 	{ "key that sorts otherwise", "CREATE TABLE ks.t (k int, c varint, "
-	  "PRIMARY KEY (k, c));", "Int32Type", { "Int32Type" }, { { 0 } }, MISMATCH, "" },
+	  "PRIMARY KEY (k, c));", "Int32Type", { "Int32Type" }, { { 0 } },
+	  MISMATCH, "key column 'c' is varint in schema.cql and int in" },
 	{ "counter and blob", SMALL "v blob);", "Int32Type", { NULL },
 	  { { "v", "CounterColumnType", false } }, MISMATCH,
 	  "column 'v' is blob in schema.cql and counter in" },
