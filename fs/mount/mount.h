@@ -10,9 +10,9 @@
  * another migration is begun or joined.
  *
  * Lock order: file.mu -> tree.mu; mount.mu and the locks of events, verdicts,
- * ledgers, engine and migration are leaves. Engine, backends and migration never call
- * back inside a call, so they may be called with file.mu held. No lock is
- * held across the network.
+ * ledgers, engine and migration are leaves. Engine, backends and migration
+ * never call back inside a call, so they may be called with file.mu held. No
+ * lock is held across the network.
  */
 #ifndef SL_MOUNT_H
 #define SL_MOUNT_H

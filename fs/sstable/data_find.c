@@ -162,7 +162,8 @@ static bool fits(struct sl_data_find *f, const unsigned char *s, size_t end)
  */
 static size_t look_back(struct sl_data_find *f, const unsigned char *s)
 {
-	size_t to = f->skipped - 1 + f->hint.marker_len, at = SHORTEST, from = 0;
+	size_t to = f->skipped - 1 + f->hint.marker_len;
+	size_t at = SHORTEST, from = 0;
 	uint32_t crc = 0;
 
 	f->spent += to + f->summed;

@@ -46,8 +46,8 @@ static const struct kind kinds[] = {
 	  "\0\x40\0\0", 4, LOOK, 128 << 10 },
 	{ "found, LZ4 64 KiB", 65536, 20000, 40000, "\0\0\1\0", 4, LOOK,
 	  1 << 20 },
-	{ "found, Zstd 16 KiB", 16384, 4000, 12000, "\x28\xb5\x2f\xfd\x60\0\x3f",
-	  7, LOOK, 1 << 20 },
+	{ "found, Zstd 16 KiB", 16384, 4000, 12000,
+	  "\x28\xb5\x2f\xfd\x60\0\x3f", 7, LOOK, 1 << 20 },
 	{ "found, Snappy 16 KiB", 16384, 4000, 12000, "\x80\x80\x01", 3, LOOK,
 	  1 << 20 },
 	{ "found, Deflate 16 KiB", 16384, 4000, 12000, "\x78\x9c", 2, LOOK,
@@ -82,6 +82,19 @@ static void must(bool ok)
 		abort();
 }
 
+/* One more chunk of n bytes at 'at'; the table learns of the one before. */
+static void make_chunk(const struct kind *k, unsigned char *p, size_t n,
+		       struct sl_compression_facts *c)
+{
+	if (p && k->first)
+		memcpy(p, k->first, k->first_len);
+	if (p)
+		put_crc(p, n);
+	if (c->count++)
+		must(!sl_chunk_table_add(&c->table, c->data_length));
+	c->data_length = n + 4;
+}
+
 /* Cuts p into chunks; their lengths, and how many bytes they are. */
 static size_t make_chunks(const struct kind *k, unsigned char *p,
 			  struct sl_prior *prior, size_t times)
@@ -98,14 +111,7 @@ static size_t make_chunks(const struct kind *k, unsigned char *p,
 			size_t n = k->least + (k->spread ? at * 2654435761u /
 						7 % k->spread : 0);
 
-			if (!r && k->first)
-				memcpy(p + at, k->first, k->first_len);
-			if (!r)
-				put_crc(p + at, n);
-			if (c->count++)
-				must(!sl_chunk_table_add(&c->table,
-							 c->data_length));
-			c->data_length = n + 4;
+			make_chunk(k, r ? NULL : p + at, n, c);
 			at += n + 4;
 		}
 	}
@@ -233,7 +239,7 @@ int main(int argc, char **argv)
 {
 	size_t mib = argc > 1 ? strtoull(argv[1], NULL, 10) : 1024;
 	size_t times = mib / (SEGMENT >> 20) ? mib / (SEGMENT >> 20) : 1;
-	SL_CLEANUP(free) unsigned char *p = malloc(SEGMENT + 65536);
+	SL_CLEANUP(free) unsigned char *p = calloc(1, SEGMENT + 65536);
 	int r = 0;
 
 	must(p);

@@ -70,11 +70,13 @@ static int listed(struct sl_gate *g, const char *node, const char *key,
 	return sl_gate_listed(g, path, &o);
 }
 
+static const struct change nothing = { .node = "" };
+
 /* A healthy node, Rows.db without bytes, but for what is changed. */
 static void list_node(struct sl_gate *g, const char *node,
 		      const struct change *c)
 {
-	bool mine = c && !strcmp(c->node, node);
+	bool mine = !strcmp(c->node, node);
 	const char *with = mine ? c->with : NULL;
 
 	for (size_t i = 0; i < SL_ARRAY_LEN(healthy); i++) {
@@ -133,7 +135,7 @@ static uint64_t count_all(const struct sl_gate *g)
 
 static void test_healthy(void **state)
 {
-	struct sl_gate *g = cluster(NULL);
+	struct sl_gate *g = cluster(&nothing);
 	struct sl_error e = { 0 };
 
 	(void)state;
@@ -142,78 +144,82 @@ static void test_healthy(void **state)
 	sl_gate_free(g);
 }
 
+static const struct {
+	struct change c;
+	const char *rule, *path;
+	bool closes;
+} finding_rows[] = {
+	{ { "n2", A "/nb-1-big-Data.db", NULL, 0 },
+	  "missing-component", "n2/" A "/nb-1-big-Data.db", true },
+	{ { "n2", A "/nb-1-big-Index.db", NULL, 0 },
+	  "missing-component", "n2/" A "/nb-1-big-Index.db", true },
+	{ { "n3", A "/nb-10-big-Statistics.db", NULL, 0 },
+	  "missing-component", "n3/" A "/nb-10-big-Statistics.db",
+	  true },
+	{ { "n1", B "/bb-7-bti-Partitions.db", NULL, 0 },
+	  "missing-component", "n1/" B "/bb-7-bti-Partitions.db",
+	  true },
+	{ { "n1", B "/bb-7-bti-Rows.db", NULL, 0 },
+	  "missing-component", "n1/" B "/bb-7-bti-Rows.db", true },
+	{ { "n1", A "/nb-10-big-CRC.db", NULL, 0 }, "no-checksums",
+	  "n1/" A "/nb-10-big-CompressionInfo.db", true },
+	{ { "n2", NULL, A "/nb-1-big-Index.db", 0 },
+	  "empty-component", "n2/" A "/nb-1-big-Index.db", true },
+	{ { "n2", A "/manifest.json", NULL, 0 }, "no-manifest",
+	  "n2/" A "/manifest.json", false },
+	{ { "n2", A, NULL, 0 }, "table-missing",
+	  "n2/ks/a-" ID_A, true },
+	{ { "n1", B, NULL, 0 }, "table-missing",
+	  "n1/ks/b-" ID_B, true },
+	{ { "n2", NULL, A "2/manifest.json", 3 }, "second-tag",
+	  "n2/" A "2", true },
+	{ { "n2", NULL, "ks/a-" ID_B "/snapshots/s/manifest.json",
+	    3 }, "second-table-id",
+	  "n2/ks/a-" ID_B "/snapshots/s", true },
+	{ { "n2", NULL, A "/.idx/nb-1-big-Data.db", 3 },
+	  "index-directory", "n2/" A "/.idx", true },
+	{ { "n2", NULL, "ks/a-" ID_A "/nb-1-big-Data.db", 3 },
+	  "live-file", "n2/ks/a-" ID_A, true },
+	{ { "n2", NULL, "ks/a-" ID_A "/backups/nb-1-big-Data.db",
+	    3 }, "backups", "n2/ks/a-" ID_A "/backups", true },
+	{ { "n2", NULL, "system/x-" ID_B "/snapshots/s/manifest.json",
+	    3 }, "system-keyspace",
+	  "n2/system/x-" ID_B "/snapshots/s", false },
+	{ { "n2", NULL, A "/nb-1-big-Data.db.tmp", 3 }, "temporary",
+	  "n2/" A, true },
+	{ { "n2", NULL, A "/oa-3-big-Data.db", 3 }, "new-version",
+	  "n2/" A, true },
+	{ { "n2", NULL, A "/jb-3-big-Data.db", 3 }, "old-version",
+	  "n2/" A, true },
+};
+
+static void found_once(size_t i)
+{
+	struct sl_gate *g = cluster(&finding_rows[i].c);
+	int want = finding_rows[i].closes ? -EBADMSG : 0;
+	struct sl_gate_finding f;
+	struct sl_error e = { 0 };
+
+	if (sl_gate_finish(g, &e) != want ||
+	    count_of(g, finding_rows[i].rule, finding_rows[i].closes) != 1 ||
+	    count_all(g) != 1 || !sl_gate_finding(g, 0, &f))
+		fail_msg("%s: %s", finding_rows[i].rule, e.text);
+	assert_string_equal(f.name, finding_rows[i].rule);
+	assert_string_equal(f.path, finding_rows[i].path);
+	assert_non_null(strstr(f.text, finding_rows[i].path));
+	assert_int_equal(f.closes, finding_rows[i].closes);
+	assert_int_equal(sl_gate_against(g, finding_rows[i].c.node),
+			 finding_rows[i].closes);
+	assert_int_equal(sl_gate_against(g, "n9"), 0);
+	sl_gate_free(g);
+}
+
 /* Each says where, what is wrong, and what to do. */
 static void test_findings(void **state)
 {
-	static const struct {
-		struct change c;
-		const char *rule, *path;
-		bool closes;
-	} t[] = {
-		{ { "n2", A "/nb-1-big-Data.db", NULL, 0 },
-		  "missing-component", "n2/" A "/nb-1-big-Data.db", true },
-		{ { "n2", A "/nb-1-big-Index.db", NULL, 0 },
-		  "missing-component", "n2/" A "/nb-1-big-Index.db", true },
-		{ { "n3", A "/nb-10-big-Statistics.db", NULL, 0 },
-		  "missing-component", "n3/" A "/nb-10-big-Statistics.db",
-		  true },
-		{ { "n1", B "/bb-7-bti-Partitions.db", NULL, 0 },
-		  "missing-component", "n1/" B "/bb-7-bti-Partitions.db",
-		  true },
-		{ { "n1", B "/bb-7-bti-Rows.db", NULL, 0 },
-		  "missing-component", "n1/" B "/bb-7-bti-Rows.db", true },
-		{ { "n1", A "/nb-10-big-CRC.db", NULL, 0 }, "no-checksums",
-		  "n1/" A "/nb-10-big-CompressionInfo.db", true },
-		{ { "n2", NULL, A "/nb-1-big-Index.db", 0 },
-		  "empty-component", "n2/" A "/nb-1-big-Index.db", true },
-		{ { "n2", A "/manifest.json", NULL, 0 }, "no-manifest",
-		  "n2/" A "/manifest.json", false },
-		{ { "n2", A, NULL, 0 }, "table-missing",
-		  "n2/ks/a-" ID_A, true },
-		{ { "n1", B, NULL, 0 }, "table-missing",
-		  "n1/ks/b-" ID_B, true },
-		{ { "n2", NULL, A "2/manifest.json", 3 }, "second-tag",
-		  "n2/" A "2", true },
-		{ { "n2", NULL, "ks/a-" ID_B "/snapshots/s/manifest.json",
-		    3 }, "second-table-id",
-		  "n2/ks/a-" ID_B "/snapshots/s", true },
-		{ { "n2", NULL, A "/.idx/nb-1-big-Data.db", 3 },
-		  "index-directory", "n2/" A "/.idx", true },
-		{ { "n2", NULL, "ks/a-" ID_A "/nb-1-big-Data.db", 3 },
-		  "live-file", "n2/ks/a-" ID_A, true },
-		{ { "n2", NULL, "ks/a-" ID_A "/backups/nb-1-big-Data.db",
-		    3 }, "backups", "n2/ks/a-" ID_A "/backups", true },
-		{ { "n2", NULL, "system/x-" ID_B "/snapshots/s/manifest.json",
-		    3 }, "system-keyspace",
-		  "n2/system/x-" ID_B "/snapshots/s", false },
-		{ { "n2", NULL, A "/nb-1-big-Data.db.tmp", 3 }, "temporary",
-		  "n2/" A, true },
-		{ { "n2", NULL, A "/oa-3-big-Data.db", 3 }, "new-version",
-		  "n2/" A, true },
-		{ { "n2", NULL, A "/jb-3-big-Data.db", 3 }, "old-version",
-		  "n2/" A, true },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < SL_ARRAY_LEN(t); i++) {
-		struct sl_gate *g = cluster(&t[i].c);
-		int want = t[i].closes ? -EBADMSG : 0;
-		struct sl_gate_finding f;
-		struct sl_error e = { 0 };
-
-		if (sl_gate_finish(g, &e) != want ||
-		    count_of(g, t[i].rule, t[i].closes) != 1 ||
-		    count_all(g) != 1 || !sl_gate_finding(g, 0, &f))
-			fail_msg("%s: %s", t[i].rule, e.text);
-		assert_string_equal(f.name, t[i].rule);
-		assert_string_equal(f.path, t[i].path);
-		assert_non_null(strstr(f.text, t[i].path));
-		assert_int_equal(f.closes, t[i].closes);
-		assert_int_equal(sl_gate_against(g, t[i].c.node),
-				 t[i].closes);
-		assert_int_equal(sl_gate_against(g, "n9"), 0);
-		sl_gate_free(g);
-	}
+	for (size_t i = 0; i < SL_ARRAY_LEN(finding_rows); i++)
+		found_once(i);
 }
 
 /* Another tag on another node imports well: it is told. */
@@ -256,9 +262,9 @@ static void test_disorder(void **state)
 	struct sl_error e = { 0 };
 
 	(void)state;
-	list_node(g, "n2", NULL);
-	list_node(g, "n1", NULL);
-	list_node(g, "n3", NULL);
+	list_node(g, "n2", &nothing);
+	list_node(g, "n1", &nothing);
+	list_node(g, "n3", &nothing);
 	assert_int_equal(sl_gate_finish(g, &e), -EBADMSG);
 	assert_int_equal(sl_gate_count(g, SL_GATE_ORDER), 1);
 	assert_int_equal(count_of(g, "table-missing", true), 0);
@@ -346,13 +352,13 @@ static void test_seals(void **state)
 	sl_gate_free(g);
 	g = gate(seals);
 	for (size_t i = 0; i < SL_ARRAY_LEN(nodes); i++)
-		list_node(g, nodes[i], NULL);
+		list_node(g, nodes[i], &nothing);
 	assert_int_equal(sl_gate_finish(g, &e), 0);
 	sl_gate_free(g);
 	seals[2] = wrong;
 	g = gate(seals);
 	for (size_t i = 0; i < SL_ARRAY_LEN(nodes); i++)
-		list_node(g, nodes[i], NULL);
+		list_node(g, nodes[i], &nothing);
 	assert_int_equal(sl_gate_finish(g, &e), -EBADMSG);
 	assert_int_equal(sl_gate_count(g, SL_GATE_SEAL), 1);
 	assert_non_null(strstr(e.text, "'n3'"));
