@@ -110,6 +110,41 @@ begin() {
 	done
 }
 
+# The byte at the offset becomes another.
+flip() {
+	old=$(od -An -tu1 -j"$2" -N1 "$1" | tr -d ' ')
+	byte=$(printf '\\%03o' $(((old + 1) % 256)))
+	# The format is the byte.
+	# shellcheck disable=SC2059
+	printf "$byte" | dd of="$1" bs=1 seek="$2" count=1 conv=notrunc \
+		2>/dev/null
+}
+
+snapshot_file() {
+	find node1 -name "$1" -path '*/snapshots/*' -path '*/smart_home/*' \
+		-not -path '*/.*' | sort | head -n 1
+}
+
+check() {
+	say "Before anything is sent: would the import take it?"
+	run "sideload-check node1 node2 node3"
+	say "The tables that the target database must have"
+	run "sideload-check --schema node1"
+}
+
+refuse() {
+	say "A broken file does not get in: one byte differs, and cp fails"
+	data=$(snapshot_file nb-1-big-Data.db)
+	info=${data%Data.db}CompressionInfo.db
+	cp "$data" broken.db
+	flip broken.db 100
+	run "mkdir -p mnt1/${data%/*}"
+	run "cp $info mnt1/$info"
+	printf '$ %s\n' "cp broken.db mnt1/$data"
+	! cp broken.db "mnt1/$data" || die "a broken file was taken"
+	run "tail -n 1 mnt1/.errors"
+}
+
 copy() {
 	say "Copy with the tools you have; what is no snapshot is left out"
 	run "rsync -a node1/ mnt1/node1/"
@@ -121,8 +156,7 @@ copy() {
 	run "timeout 60 sh -c 'until [ -d mnt1/node3 ]; do sleep 1; done'"
 	run "find mnt1/node3 -name '*-Data.db' -path '*/snapshots/*'"
 	say "What arrived is what was sent: a Data.db read back from the bucket"
-	data=$(find node1 -name 'nb-1-big-Data.db' -path '*/snapshots/*' \
-		-path '*/smart_home/*' -not -path '*/.*' | head -n 1)
+	data=$(snapshot_file nb-1-big-Data.db)
 	run "cmp $data mnt1/$data"
 }
 
@@ -133,14 +167,7 @@ tamper() {
 	[ -n "$object" ] || die "no object to damage"
 	say "Behind the back of the mounts: $1"
 	case $1 in
-	flip)
-		old=$(od -An -tu1 -N1 "$object" | tr -d ' ')
-		byte=$(printf '\\%03o' $(((old + 1) % 256)))
-		# The format is the byte.
-		# shellcheck disable=SC2059
-		printf "$byte" | dd of="$object" bs=1 count=1 conv=notrunc \
-			2>/dev/null
-		;;
+	flip) flip "$object" 0 ;;
 	delete) rm "$object" ;;
 	add) cp "$object" "$(dirname "$object")/nb-99-big-Data.db" ;;
 	*) die "SL_DEMO_TAMPER is flip, delete or add" ;;
@@ -167,6 +194,8 @@ finish() {
 
 prepare
 begin
+check
+refuse
 copy
 [ -z "${SL_DEMO_TAMPER:-}" ] || tamper "$SL_DEMO_TAMPER"
 launch

@@ -33,6 +33,9 @@ refused() {
 	[ "$status" -eq 0 ]
 	[[ $output == *"The migration is done."* ]]
 	[[ $output == *"$ echo new > mnt1/.init"* ]]
+	[[ $output == *"0 rejected, 0 warnings"* ]]
+	[[ $output == *"CREATE TABLE IF NOT EXISTS smart_home.devices"* ]]
+	[[ $output == *"failed to close"*"data-chunk"* ]]
 	[[ $output != *AstraCS:[A-Za-z0-9]* ]]
 	nothing_left
 }
