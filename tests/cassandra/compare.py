@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 from cql import CqlError
-from damage import ACCEPT, DAMAGES, REJECT, Sstable
+from damage import ACCEPT, DAMAGES, REJECT, WARN, Sstable
 from node import NodeError
 from origin import KEYSPACE, TAG, content
 
@@ -93,9 +93,9 @@ def by_sideload_check(build, data, work, case):
     _, findings = check(build, top)
     shutil.rmtree(top)
     verdicts = {f["verdict"] for f in findings}
-    case.verdict = next((v for v in (REJECT, "warn") if v in verdicts), ACCEPT)
+    case.verdict = next((v for v in (REJECT, WARN) if v in verdicts), ACCEPT)
     case.rules = " ".join(sorted({f["rule"] for f in findings
-                                  if f["verdict"] in (REJECT, "warn")}))
+                                  if f["verdict"] in (REJECT, WARN)}))
 
 
 def by_sstableverify(node, work, case):
