@@ -155,6 +155,10 @@ check-tools: all ## the table of tools: what each does to a mount
 check-damage: all ## damaged snapshots: each damage found, each rule reached
 	$(Q)$(TAP_RUN) $(LABEL)damage $(LOGS) -c 'python3 -B' -a '$(SL_BUILD)' \
 		tests/damage/run.py
+ifneq ($(SL_FIXTURES),)
+	$(Q)$(TAP_RUN) $(LABEL)damage-fixtures $(LOGS) -c 'python3 -B' \
+		-a '--fixtures --count 1 $(SL_BUILD)' tests/damage/run.py
+endif
 
 # Asks Maven for Cassandra once. SL_CASSANDRA=must: nothing may be missing.
 check-cassandra: all ## beside a real Cassandra 4.1: verdicts, and an import

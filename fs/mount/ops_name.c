@@ -174,11 +174,76 @@ void sl_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 	sl_park_list(p, dir, false);
 }
 
+/* Refused or failed: not to be seen, so not to be removed by its name. */
+static bool is_remnant(const struct sl_node *n)
+{
+	return n->kind == SL_NODE_FILE && n->hidden && !n->in_bucket &&
+	       !n->u.f.open && n->u.f.state == SL_FILE_FAILED;
+}
+
+static struct sl_node *first_in_locked(struct sl_park *p)
+{
+	struct sl_node *dir;
+
+	sl_mutex_assume_held(&p->m->tree->mu);
+	dir = sl_tree_find_locked(p->m->tree, p->node, p->name);
+	return dir && dir->kind == SL_NODE_DIR ? dir->child : NULL;
+}
+
+static bool has_only_remnants(struct sl_park *p)
+{
+	SL_LOCK_SCOPE(&p->m->tree->mu);
+	for (struct sl_node *n = first_in_locked(p); n; n = n->next) {
+		if (!is_remnant(n))
+			return false;
+	}
+	return true;
+}
+
+/* One of the directory's, with its path; 0: none is left; -errno. */
+static int take_remnant(struct sl_park *p, char *path)
+{
+	struct sl_tree *t = p->m->tree;
+	struct sl_node *n;
+	int r;
+
+	SL_LOCK_SCOPE(&t->mu);
+	n = first_in_locked(p);
+	if (!n || !is_remnant(n))
+		return 0;
+	r = sl_tree_path_locked(t, n, path);
+	if (r)
+		return r;
+	sl_tree_unlink_locked(t, n);
+	return 1;
+}
+
+/*
+ * Who removes a directory of which only refused files are left has decided to
+ * leave them out, a materialized view, say: they must not close the gate.
+ */
+static int forget_remnants(struct sl_park *p)
+{
+	SL_CLEANUP(store) struct sl_store *s = sl_mount_store(p->m, NULL);
+	char path[SL_PATH_MAX];
+	int r = 0;
+
+	if (!s || !has_only_remnants(p))
+		return 0;
+	while ((r = take_remnant(p, path)) > 0) {
+		sl_store_forget(s, path);
+		sl_leftovers_abort(s, path);
+	}
+	return r;
+}
+
 static void rmdir_finish(struct sl_park *p, int err)
 {
 	struct sl_tree *t = p->m->tree;
 	char path[SL_PATH_MAX] = "";
 
+	if (!err)
+		err = forget_remnants(p);
 	if (!err) {
 		struct sl_node *n;
 

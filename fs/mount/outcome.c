@@ -43,10 +43,6 @@ int sl_outcome_may_replace(struct sl_file *f, uint32_t crc32)
 	};
 	char text[SL_VERDICT_TEXT];
 
-	if (sl_withdraw_under_way(f->store->verdicts, f->key))
-		return sl_version_fail_locked(f, EBUSY, "an earlier version "
-			"of this file is just being taken out of the bucket; "
-			"copy it again");
 	if (!has_other_data(f, crc32))
 		return 0;
 	sl_verdict_say(&other, text, sizeof(text));

@@ -268,6 +268,9 @@ static int put_locked(struct heard *h, const struct sl_facts *facts)
 	const struct sl_facts *old = sl_judge_facts(j, v->key);
 	int r;
 
+	sl_mutex_assume_held(&v->vs->mu);
+	if (sl_withdraw_under_way_locked(v->vs, v->key))
+		return -EBUSY;
 	v->had = old != NULL;
 	if (old) {
 		sl_facts_ref(old);
@@ -366,8 +369,10 @@ int sl_verdict_close_locked(struct sl_file *f,
 	if (r == -EINVAL)
 		return 0; /* no file of a snapshot */
 	if (r)
-		return sl_version_fail_locked(f, -r, "there was no memory to "
-			"judge the file; copy it again");
+		return sl_version_fail_locked(f, -r, r == -EBUSY ?
+			"an earlier version of this file is just being taken "
+			"out of the bucket; copy it again" :
+			"there was no memory to judge the file; copy it again");
 	if (h.own) {
 		r = sl_version_fail_locked(f, EBADMSG, h.text);
 		if (stays_known(&h))
@@ -471,10 +476,9 @@ void sl_verdict_release(struct sl_file *f)
 	unref(sl_steal(&f->verdict));
 }
 
-bool sl_verdict_doom(struct sl_verdicts *vs, const char *path,
-		     const char *text)
+bool sl_verdict_doom_locked(struct sl_verdicts *vs, const char *path,
+			    const char *text)
 {
-	SL_LOCK_SCOPE(&vs->mu);
 	for (struct sl_trial *v = vs->pending; v; v = v->next) {
 		if (strcmp(v->key, path))
 			continue;

@@ -71,6 +71,9 @@ int sl_verdicts_facts(struct sl_verdicts *vs, const char *path,
 		      struct sl_facts *ret) SL_MUST_CHECK;
 int sl_verdicts_all(struct sl_verdicts *vs, const char *node,
 		    sl_found_fn *found, void *arg) SL_MUST_CHECK;
+/* For reports: writers wait for no more than one table of it. */
+int sl_verdicts_report(struct sl_verdicts *vs, sl_found_fn *found,
+		       void *arg) SL_MUST_CHECK;
 int sl_verdicts_of(struct sl_verdicts *vs, const char *path,
 		   sl_found_fn *found, void *arg) SL_MUST_CHECK;
 /* True once for each rule and directory: a thousand SSTables say the same. */
@@ -114,8 +117,8 @@ void sl_verdict_settle(struct sl_file *f);
 /* The file goes. */
 void sl_verdict_release(struct sl_file *f);
 /* For withdraw.c: a commit of this path is under way, and will be undone. */
-bool sl_verdict_doom(struct sl_verdicts *vs, const char *path,
-		     const char *text);
+bool sl_verdict_doom_locked(struct sl_verdicts *vs, const char *path,
+			    const char *text) SL_REQUIRES(vs->mu);
 
 /* --- withdraw.c */
 
@@ -124,7 +127,8 @@ void sl_withdraw(struct sl_store *s, const char *path, const char *text);
 /* Finds out in the background whether it will be granted. */
 void sl_withdraw_probe(struct sl_store *s);
 /* An earlier version of this path is on its way out. */
-bool sl_withdraw_under_way(struct sl_verdicts *vs, const char *path);
+bool sl_withdraw_under_way_locked(struct sl_verdicts *vs,
+				  const char *path) SL_REQUIRES(vs->mu);
 
 /* --- verify.c */
 

@@ -103,16 +103,29 @@ struct loading {
 	uint64_t bad;
 };
 
+/*
+ * Only of files that are in the bucket, by their rows: a kill between the two
+ * may have left facts of one that was withdrawn. A schema.cql that was
+ * refused is known on purpose.
+ */
+static int load_known(struct sl_verdicts *vs, const char *path,
+		      const struct sl_facts *f)
+{
+	SL_LOCK_SCOPE(&vs->mu);
+	if (f->name.component != SL_COMP_SCHEMA &&
+	    !sl_judge_facts(vs->judge, path))
+		return 0;
+	return replace_locked(vs, path, f);
+}
+
 static int load_facts(void *arg, const char *path, const void *p, size_t n)
 {
 	struct loading *ld = arg;
 	SL_CLEANUP(facts) struct sl_facts f = { 0 };
 	int r = sl_facts_unpack(p, n, &f);
 
-	if (!r) {
-		SL_LOCK_SCOPE(&ld->vs->mu);
-		r = replace_locked(ld->vs, path, &f);
-	}
+	if (!r)
+		r = load_known(ld->vs, path, &f);
 	if (r == -ENOMEM)
 		return r;
 	ld->bad += r != 0;
@@ -216,6 +229,31 @@ int sl_verdicts_all(struct sl_verdicts *vs, const char *node,
 {
 	SL_LOCK_SCOPE(&vs->mu);
 	return sl_judge_all(vs->judge, node, found, arg);
+}
+
+/* Called back with the lock held, which clang cannot see. */
+static void give(void *arg) SL_TSA(no_thread_safety_analysis);
+static void give(void *arg)
+{
+	struct sl_verdicts *vs = arg;
+
+	sl_mutex_unlock(&vs->mu);
+}
+
+static void take(void *arg) SL_TSA(no_thread_safety_analysis);
+static void take(void *arg)
+{
+	struct sl_verdicts *vs = arg;
+
+	sl_mutex_lock(&vs->mu);
+}
+
+int sl_verdicts_report(struct sl_verdicts *vs, sl_found_fn *found, void *arg)
+{
+	struct sl_judge_turns turns = { give, take, vs };
+
+	SL_LOCK_SCOPE(&vs->mu);
+	return sl_judge_all_in_turns(vs->judge, &turns, found, arg);
 }
 
 int sl_verdicts_of(struct sl_verdicts *vs, const char *path,

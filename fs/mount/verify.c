@@ -66,6 +66,8 @@ static void on_found(void *arg, const struct sl_finding *f)
 	char text[SL_VERDICT_TEXT];
 
 	l->n[f->verdict]++;
+	if (sl_buf_error(l->out))
+		return; /* full */
 	sl_verdict_say(f, text, sizeof(text));
 	sl_buf_printf(l->out, "%s ", sl_verdict_name(f->verdict));
 	put_path(l->out, f->path);
@@ -75,7 +77,7 @@ static void on_found(void *arg, const struct sl_finding *f)
 static int put_findings(struct sl_store *s, struct sl_buf *out)
 {
 	struct listing l = { .out = out };
-	int r = sl_verdicts_all(s->verdicts, NULL, on_found, &l);
+	int r = sl_verdicts_report(s->verdicts, on_found, &l);
 
 	if (r)
 		return r;

@@ -39,17 +39,21 @@ static struct sl_withdrawal **find_locked(struct sl_verdicts *vs,
 	return at;
 }
 
-bool sl_withdraw_under_way(struct sl_verdicts *vs, const char *path)
+bool sl_withdraw_under_way_locked(struct sl_verdicts *vs, const char *path)
 {
-	SL_LOCK_SCOPE(&vs->mu);
 	return *find_locked(vs, path) != NULL;
 }
 
-/* False: it is leaving already. */
+/*
+ * False: it is leaving already, or its commit is under way and will be undone
+ * when it is through. Asked in one step: a version is judged and put among
+ * the pending under the same lock, so it sees this or is seen here.
+ */
 static bool put_on(struct sl_verdicts *vs, struct sl_withdrawal *w)
 {
 	SL_LOCK_SCOPE(&vs->mu);
-	if (*find_locked(vs, w->path))
+	if (sl_verdict_doom_locked(vs, w->path, w->text) ||
+	    *find_locked(vs, w->path))
 		return false;
 	w->next = vs->leaving;
 	vs->leaving = w;
@@ -106,7 +110,8 @@ static bool mark(struct sl_withdrawal *w, enum stage stage, const char *text)
 	there = n->in_bucket;
 	n->in_bucket = there && stage != GONE;
 	n->has_crc32 = false;
-	if (!n->u.f.open) {
+	/* One that was just committed and is still open is the wrong one. */
+	if (n->u.f.state != SL_FILE_OPEN) {
 		mark_node_locked(t, n, stage);
 		if (sl_node_set_text(&n->u.f.note, text))
 			sl_log_debug("no memory for a note");
@@ -179,8 +184,6 @@ void sl_withdraw(struct sl_store *s, const char *path, const char *text)
 		sl_mount_event(s->mount, EBADMSG, path, text, NULL);
 		return;
 	}
-	if (sl_verdict_doom(s->verdicts, path, text))
-		return;
 	w = calloc(1, sizeof(*w) + n);
 	if (!w) {
 		sl_mount_event(s->mount, ENOMEM, path, text, NULL);

@@ -118,16 +118,18 @@ static void compression_end(void *state)
 	c->facts.table = NULL;
 }
 
+static bool is_word_byte(char b)
+{
+	return (b >= '0' && b <= '9') || (b >= 'A' && b <= 'Z') ||
+	       (b >= 'a' && b <= 'z') || b == '.' || b == '_';
+}
+
 /* The text for people: foreign bytes that no class name has are hidden. */
 static void name_class(struct compression *c)
 {
 	for (size_t i = 0; i < c->text_len; i++) {
-		char b = c->text[i];
-		bool plain = (b >= '0' && b <= '9') || (b >= 'A' && b <= 'Z') ||
-			     (b >= 'a' && b <= 'z') || b == '.' || b == '_';
-
-		c->class[i] = b;
-		if (!plain)
+		c->class[i] = c->text[i];
+		if (!is_word_byte(c->text[i]))
 			c->class[i] = '?';
 	}
 }
@@ -169,8 +171,21 @@ static void take_options(struct compression *c, uint64_t v)
 	next_option(c);
 }
 
+/* The importer refuses an option that no compressor has. */
+static bool is_key(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_word_byte(s[i]) && s[i] != '-')
+			return false;
+	return true;
+}
+
 static void take_key(struct compression *c)
 {
+	if (!is_key(c->text, c->text_len)) {
+		wrong(c, "an option of no possible name");
+		return;
+	}
 	for (size_t i = 0; i < SL_ARRAY_LEN(encryption_keys); i++)
 		if (strlen(encryption_keys[i]) == c->text_len &&
 		    !memcmp(c->text, encryption_keys[i], c->text_len))

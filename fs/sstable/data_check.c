@@ -50,11 +50,16 @@ static uint64_t holds(const struct sl_data_check *c, uint64_t index)
 		       0;
 }
 
+/* A raw chunk holds all its bytes, or is padded to just where raw begins. */
 static bool begin_right(const struct sl_data_check *c, uint64_t payload)
 {
-	return c->with->encrypted || payload >= c->with->max_compressed ||
-	       sl_data_begins(c->with->compressor, c->head, payload,
-			      holds(c, c->sum.count));
+	uint64_t n = holds(c, c->sum.count);
+
+	if (c->with->encrypted)
+		return true;
+	if (payload >= c->with->max_compressed)
+		return payload == n || payload == c->with->max_compressed;
+	return sl_data_begins(c->with->compressor, c->head, payload, n);
 }
 
 static void chunk_done(struct sl_data_check *c)

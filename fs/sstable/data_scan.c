@@ -36,20 +36,27 @@ static uint32_t le(const unsigned char *p, unsigned n)
 	return v;
 }
 
-static bool guess_zstd(const unsigned char *h, struct sl_data_hint *r)
+/* RFC 8878, 3.1.1.1: one segment, no dictionary: a size follows. */
+static bool zstd_holds(const unsigned char *h, uint32_t *ret)
 {
 	static const unsigned char bytes[] = { 1, 2, 4, 0 };
 	static const uint32_t beyond[] = { 0, 256, 0, 0 };
 	unsigned size = h[4] >> 6;
+
+	if ((h[4] & 0x23) != 0x20 || !bytes[size])
+		return false;
+	*ret = le(h + 5, bytes[size]) + beyond[size];
+	return true;
+}
+
+static bool guess_zstd(const unsigned char *h, struct sl_data_hint *r)
+{
 	uint32_t n = 0;
 
-	if (memcmp(h, ZSTD_MAGIC, 4))
+	if (memcmp(h, ZSTD_MAGIC, 4) != 0)
 		return false;
-	/* RFC 8878, 3.1.1.1: one segment, no dictionary: a size follows. */
-	if ((h[4] & 0x23) == 0x20)
-		n = le(h + 5, bytes[size]) + beyond[size];
 	r->marker_len = 4;
-	r->plain = n <= SL_DATA_CHUNK_MAX ? n : 0;
+	r->plain = zstd_holds(h, &n) && n <= SL_DATA_CHUNK_MAX ? n : 0;
 	return true;
 }
 
@@ -204,8 +211,12 @@ static bool begins_deflate(const unsigned char *h, uint64_t n, uint64_t holds)
 
 static bool begins_zstd(const unsigned char *h, uint64_t n, uint64_t holds)
 {
-	(void)holds; /* in the frame, if it was asked for */
-	return n >= 4 && !memcmp(h, ZSTD_MAGIC, 4);
+	uint32_t said;
+
+	/* Magic, flags, a size or a window, a block's header. */
+	if (n < 9 || memcmp(h, ZSTD_MAGIC, 4) != 0)
+		return false;
+	return !zstd_holds(h, &said) || said == holds;
 }
 
 static bool begins_noop(const unsigned char *h, uint64_t n, uint64_t holds)

@@ -65,6 +65,19 @@ const struct sl_facts *sl_judge_facts(const struct sl_judge *j,
  */
 int sl_judge_all(struct sl_judge *j, const char *node, sl_found_fn *found,
 		 void *arg) SL_MUST_CHECK;
+/*
+ * The same of a judge that others use, too: it is theirs from give() to
+ * take(), which come around the findings of each table, so that they need not
+ * wait for all of it. What changes meanwhile is told or not.
+ */
+struct sl_judge_turns {
+	void (*give)(void *arg);
+	void (*take)(void *arg);
+	void *arg;
+};
+int sl_judge_all_in_turns(struct sl_judge *j,
+			  const struct sl_judge_turns *turns,
+			  sl_found_fn *found, void *arg) SL_MUST_CHECK;
 /* Findings that blame this path, or its SSTable as a whole. */
 int sl_judge_of(struct sl_judge *j, const char *path, sl_found_fn *found,
 		void *arg) SL_MUST_CHECK;

@@ -207,8 +207,20 @@ static int merge(struct gather *between, size_t *at, const char *key,
 	return 0;
 }
 
+/* Sorting and telling take longer than finding, and need no judge. */
+static void tell(struct gather *g, const struct sl_judge_turns *turns,
+		 const struct sl_jout *out)
+{
+	if (turns)
+		turns->give(turns->arg);
+	flush(g, out->found, out->arg);
+	if (turns)
+		turns->take(turns->arg);
+}
+
+/* Nodes and tables stay, whatever happens to their files meanwhile. */
 static int walk(struct sl_judge *j, const char *node, struct gather *between,
-		struct sl_jout *out)
+		const struct sl_judge_turns *turns, struct sl_jout *out)
 {
 	SL_CLEANUP(gather) struct gather g = { 0 };
 	SL_CLEANUP(jlist) struct sl_jlist tables = { 0 };
@@ -222,7 +234,7 @@ static int walk(struct sl_judge *j, const char *node, struct gather *between,
 		r = merge(between, &at, t->key, &g, out);
 		if (!r)
 			r = sl_jtable_all(j, t, &o);
-		flush(&g, out->found, out->arg);
+		tell(&g, turns, out);
 		if (!r)
 			r = g.err;
 	}
@@ -231,8 +243,9 @@ static int walk(struct sl_judge *j, const char *node, struct gather *between,
 	return r;
 }
 
-int sl_judge_all(struct sl_judge *j, const char *node, sl_found_fn *found,
-		 void *arg)
+static int all(struct sl_judge *j, const char *node,
+	       const struct sl_judge_turns *turns, sl_found_fn *found,
+	       void *arg)
 {
 	SL_CLEANUP(gather) struct gather between = { 0 };
 	struct sl_jout o = { &j->policy, on_finding, &between, true };
@@ -242,5 +255,18 @@ int sl_judge_all(struct sl_judge *j, const char *node, sl_found_fn *found,
 	if (r || between.err)
 		return r ? r : between.err;
 	sl_jlist_sort(&between.list, by_path);
-	return walk(j, node, &between, &out);
+	return walk(j, node, &between, turns, &out);
+}
+
+int sl_judge_all(struct sl_judge *j, const char *node, sl_found_fn *found,
+		 void *arg)
+{
+	return all(j, node, NULL, found, arg);
+}
+
+int sl_judge_all_in_turns(struct sl_judge *j,
+			  const struct sl_judge_turns *turns,
+			  sl_found_fn *found, void *arg)
+{
+	return all(j, NULL, turns, found, arg);
 }

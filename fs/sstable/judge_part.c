@@ -158,13 +158,20 @@ static int keep_shared(struct sl_judge *j, struct sl_jpart *p,
 	return 0;
 }
 
+/* Of what was not read nothing is known. */
+static size_t room_of(const struct sl_facts *f)
+{
+	if (f->unread)
+		return 0;
+	return f->name.component == SL_COMP_STATISTICS ?
+		sizeof(struct sl_jstatistics) : u_size[f->name.component];
+}
+
 int sl_jpart_new(struct sl_judge *j, const struct sl_facts *f,
 		 struct sl_jpart **ret)
 {
 	enum sl_component c = f->name.component;
-	size_t n = c == SL_COMP_STATISTICS ? sizeof(struct sl_jstatistics) :
-					     u_size[c];
-	struct sl_jpart *p = calloc(1, sizeof(*p) + n);
+	struct sl_jpart *p = calloc(1, sizeof(*p) + room_of(f));
 
 	if (!p)
 		return -ENOMEM;
@@ -174,8 +181,9 @@ int sl_jpart_new(struct sl_judge *j, const struct sl_facts *f,
 	p->component = SL_COMP_OTHER;
 	p->has_crc32 = f->has_crc32;
 	p->unread = f->unread;
-	memcpy(p->u, &f->u, u_size[c]);
-	if (keep_found(p, f) || keep_shared(j, p, f)) {
+	if (!f->unread)
+		memcpy(p->u, &f->u, u_size[c]);
+	if (keep_found(p, f) || (!f->unread && keep_shared(j, p, f))) {
 		sl_jpart_free(j, p);
 		return -ENOMEM;
 	}
@@ -190,7 +198,7 @@ void sl_jpart_free(struct sl_judge *j, struct sl_jpart *p)
 
 	if (!p)
 		return;
-	if (p->component == SL_COMP_STATISTICS) {
+	if (p->component == SL_COMP_STATISTICS && !p->unread) {
 		forget_header(j, ((struct sl_jstatistics *)(void *)p->u)
 					 ->header);
 	} else {
@@ -212,7 +220,8 @@ void sl_jpart_facts(const struct sl_jpart *p, struct sl_facts *ret)
 	ret->crc32 = p->crc32;
 	ret->has_crc32 = p->has_crc32;
 	ret->unread = p->unread;
-	memcpy(&ret->u, p->u, u_size[p->component]);
+	if (!p->unread)
+		memcpy(&ret->u, p->u, u_size[p->component]);
 	for (const struct sl_jfound *q = p->found; q; q = q->next) {
 		struct sl_found *to = &ret->found[ret->found_count++];
 
@@ -226,6 +235,8 @@ void sl_jpart_forget_table(struct sl_jpart *p)
 	struct sl_compression_facts *c = (void *)p->u;
 	struct sl_crc_facts *w = (void *)p->u;
 
+	if (p->unread)
+		return;
 	if (p->component == SL_COMP_COMPRESSION_INFO && c->table)
 		sl_chunk_table_unref(sl_steal(&c->table));
 	else if (p->component == SL_COMP_CRC && w->words)

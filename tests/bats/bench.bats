@@ -136,6 +136,11 @@ stat_of() { curl -sS "$U/stats" | jq -r "$1"; }
 	cmp <(curl -sSf "$U/bucket/1") <(head -c 2000000 /dev/zero)
 }
 
+@test "validate: the same bytes, judged and not" {
+	BENCH_REPEAT=1 bench 0.01 sideloadfs validate
+	[ "$(rows '.table == "judging" and .ratio > 0')" -eq 4 ]
+}
+
 @test "check: sideload-check reads all of it and finds nothing wrong" {
 	bench 0.05 "cksum sideload-check" check
 	[ "$(rows '.tool == "cksum"')" -eq 2 ]

@@ -285,6 +285,100 @@ c.commit()' "$(ledger)"
 	sl_umount "$m"
 }
 
+faults() { # LINE...: from now on
+	curl -sSf --data-binary "$(printf '%s\n' "$@")" \
+		"$(sed -n 's/^control=//p' "$T/sim.ready")/faults" >/dev/null
+}
+
+# Judged, and its request is under way.
+uploading() { [ "$(status_of "$m" .local.files.open)" -eq 1 ] && sleep 0.5; }
+
+# Another process keeps the file open when its commit has turned out wrong.
+@test "proven wrong while it is being committed: close fails, it is withdrawn" {
+	local pid
+	begin
+	mkdir -p "$to"
+	damage nb-1-big-Data.db 100
+	faults 'match=s3.put key=nb-1-big-Data.db count=1 do=stall:1.5'
+	python3 - "$bad/nb-1-big-Data.db" "$to/nb-1-big-Data.db" \
+		>"$T/closed" <<-'END' &
+		import os, sys, time
+		data = open(sys.argv[1], "rb").read()
+		out = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+		os.write(out, data)
+		if not os.fork():
+		    time.sleep(4)
+		    os._exit(0)
+		try:
+		    os.close(out)
+		    print("fine")
+		except OSError as e:
+		    print(e.strerror)
+		sys.stdout.flush()
+		os.wait()
+	END
+	pid=$!
+	wait_for 10 uploading nb-1-big-Data.db
+	run cp "$src/$snap/nb-1-big-Digest.crc32" "$to/"
+	[ "$status" -eq 1 ]
+	wait_for 10 grep -q 'Bad message' "$T/closed"
+	wait_for 10 lacks nb-1-big-Data.db
+	# It counts as failed although it is still open, and afterwards.
+	[ "$(status_of "$m" .local.files.committed)" -eq 0 ]
+	wait "$pid"
+	[ "$(status_of "$m" .local.files.committed)" -eq 0 ]
+	[ "$(status_of "$m" .local.files.failed)" -eq 2 ]
+	[ ! -e "$to/nb-1-big-Data.db" ]
+	rsync -a --exclude='.*' "$src/$snap/" "$to/"
+	grep -q '^no finding' "$m/.verify"
+	sl_umount "$m"
+}
+
+@test "a copy while the wrong file is on its way out, and the cure" {
+	begin
+	bad_data_first
+	faults 'match=s3.delete key=nb-1-big-Data.db count=1 do=stall:1.5'
+	run cp "$src/$snap/nb-1-big-Digest.crc32" "$to/"
+	[ "$status" -eq 1 ]
+	run cp "$src/$snap/nb-1-big-Data.db" "$to/"
+	[ "$status" -eq 0 ] || [[ $output == *"resource busy"* ]]
+	wait_for 10 lacks nb-1-big-Data.db
+	# The bucket never loses what was reported as copied.
+	rsync -a --exclude='.*' "$src/$snap/" "$to/"
+	sleep 1.5
+	has nb-1-big-Data.db
+	[ "$(count reject)" -eq 0 ]
+	grep -q '^no finding' "$m/.verify"
+	sl_umount "$m"
+}
+
+@test "refused files that are left out: rm -r of their directory opens the gate" {
+	local i
+	begin
+	mkdir "$m/node1"
+	cp -r "$src/smart_home" "$m/node1/"
+	for i in here remount; do
+		damage nb-1-big-Statistics.db -9
+		rm -r "$to"
+		mkdir -p "$to"
+		run cp -r "$bad/"*.* "$to/"
+		[ "$status" -eq 1 ]
+		[ "$(count reject)" -ge 1 ]
+		if [ "$i" = remount ]; then sl_umount "$m" && again; fi
+		rm -r "$to"
+		[ ! -e "$to" ]
+		[ "$(count reject)" -eq 0 ]
+		[ "$(status_of "$m" .local.files.failed)" -eq 0 ]
+		grep -q '^reject .*devices' "$m/.verify" && return 1
+		mkdir -p "$to"
+	done
+	# What is left out stays so.
+	sl_umount "$m"
+	again
+	[ "$(status_of "$m" .local.files.failed)" -eq 0 ]
+	sl_umount "$m"
+}
+
 @test "where delete is not granted it stays, the gate is closed, a copy cures" {
 	begin --deny delete
 	bad_data_first

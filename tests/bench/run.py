@@ -8,6 +8,8 @@
   percon   each connection is read at 50 MB/s
   tls      over TLS
   read     4 GiB back from the mount, beside curl of the same object
+  validate what judging the bytes costs the daemon: CPU seconds per GiB beside
+           the same bytes under names that have no parser
   check    sideload-check on 2 GiB each of compressed and uncompressed SSTables
            in memory, beside programs that compute one checksum
 
@@ -34,6 +36,7 @@ import sys
 import tempfile
 
 import check
+import judging
 import tools
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -83,6 +86,11 @@ SCENARIOS = {
 # The other kind: nothing is sent.
 CHECKS = {
     "check": [("2 GiB compressed", "chunks"), ("2 GiB uncompressed", "plain")],
+}
+
+# Two sets of names for the same bytes; five times if not told otherwise.
+JUDGED = {
+    "validate": [("compressed", "chunks"), ("uncompressed", "plain")],
 }
 
 HEAD = ("tool", "seconds", "ratio", "CPU s", "/GiB", "MiB", "req/file",
@@ -205,6 +213,12 @@ class Bench:
         check.write_json(rows)
         self.failed += failed
 
+    def judge(self, title, what):
+        repeat = int(os.environ.get("BENCH_REPEAT", "5"))
+        rows, failed = judging.table(self.env, title, self.data(what), repeat)
+        judging.write_json(rows)
+        self.failed += failed
+
     def close(self):
         self.env.stop_all()
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -225,7 +239,7 @@ def print_row(tool, how, r, data, base):
 
 
 def main():
-    known = [*SCENARIOS, *CHECKS]
+    known = [*SCENARIOS, *JUDGED, *CHECKS]
     names = sys.argv[1:] or known
     for name in names:
         if name not in known:
@@ -238,6 +252,8 @@ def main():
             print(f"BENCH_SCALE={bench.scale}: the titles name what it is "
                   "that part of")
         for name in names:
+            for title, what in JUDGED.get(name, []):
+                bench.judge(title, what)
             for title, what in CHECKS.get(name, []):
                 bench.check(title, what)
             for title, what, flags, rows, base in SCENARIOS.get(name, []):

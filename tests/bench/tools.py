@@ -234,6 +234,11 @@ def copy_to(job, how, point):
         job.tail = False
         return job.run(["find", f"{point}/node1", "-type", "f", "-exec", "cp",
                         "{}", "/dev/null", ";"])
+    if how in ("forward", "backward"):
+        flag = "-r" if how == "backward" else ""
+        return job.run(["sh", "-c", f"find node1 -type f | sort {flag} | "
+                        "xargs -d '\\n' cp --parents -t \"$1\"", how, point],
+                       cwd=root)
     # Directories first: 16 copies that make them are in each other's way.
     each = -(-job.data["files"] // 16)
     return job.run(["sh", "-c", "find node1 -type d -print0 | (cd \"$1\" && "

@@ -14,7 +14,7 @@ from cloud import WAIT
 from rows import Fault
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BIG = "nb-9-big-Index.db"
+BIG = "nb-9-big-Blob.db"
 BIG_SIZE = 11 * 1000 * 1000
 # More than the memory of the mount (32 MiB) and the parts that get through.
 MIDDLE_SIZE = 46 << 20
@@ -52,7 +52,8 @@ class Place:
         self.cloud, self.row = cloud, row
         self.id = hashlib.md5((row["row"] + kind).encode()).hexdigest()
         node = row.get("node", "node1")
-        self.key = "%s/tools/t-%s/snapshots/migrate1" % (node, self.id)
+        self.key = "%s/tools/t%s-%s/snapshots/migrate1" % (
+            node, self.id[:8], self.id)
         self.tmp = "%s/rows/%s" % (cloud.work, self.id)
         os.makedirs(self.tmp)
         point = cloud.point

@@ -81,6 +81,44 @@ static void pass(struct sl_judge *j, const struct bytes *b,
 	sl_prior_release(&prior);
 }
 
+/* A judge that is lent out while findings are told, and only then. */
+struct lending {
+	unsigned turns;
+	bool lent;
+};
+
+static void lend(void *arg)
+{
+	struct lending *l = arg;
+
+	assert_false(l->lent);
+	l->lent = true;
+	l->turns++;
+}
+
+static void lent_back(void *arg)
+{
+	struct lending *l = arg;
+
+	assert_true(l->lent);
+	l->lent = false;
+}
+
+/* In turns the same is found as at once. */
+static void in_turns(struct sl_judge *j, enum sl_judgement worst)
+{
+	struct lines again = { .details = true };
+	struct lending l = { .turns = 0 };
+	struct sl_judge_turns turns = { lend, lent_back, &l };
+
+	assert_int_equal(sl_judge_all_in_turns(j, &turns, lines_found, &again),
+			 0);
+	assert_int_equal(again.worst, worst);
+	assert_true(l.turns > 0);
+	assert_false(l.lent);
+	lines_clear(&again);
+}
+
 /* The walk's worst verdict after this order; what a put said is in 'puts'. */
 static enum sl_judgement in_order(const size_t *order, struct lines *all,
 				  struct lines *puts)
@@ -93,6 +131,7 @@ static enum sl_judgement in_order(const size_t *order, struct lines *all,
 	for (size_t i = 0; i < count; i++)
 		pass(j, &files[order[i]], puts);
 	assert_int_equal(sl_judge_all(j, NULL, lines_found, all), 0);
+	in_turns(j, all->worst);
 	sl_judge_free(j);
 	return all->worst;
 }

@@ -42,6 +42,26 @@ static void test_gate(void **state)
 	assert_int_equal(said.n, 0);
 }
 
+/* What TOC.txt lists, of data that is not compressed. */
+static void test_gate_words(void **state)
+{
+	struct sl_facts data, crc, toc;
+
+	(void)state;
+	put_sstable(S);
+	sl_judge_drop(j, S "CompressionInfo.db");
+	toc = changed(S "TOC.txt");
+	toc.u.toc.listed = 1u << SL_COMP_DATA | 1u << SL_COMP_CRC;
+	assert_int_equal(put_facts(S "TOC.txt", &toc), 0);
+	sl_judge_drop(j, S "Data.db");
+	plain_facts(&data, &crc);
+	assert_int_equal(put_facts(S "Data.db", &data), 0);
+	assert_true(lines_have(ask(), "reject toc-missing " S "CRC.db"));
+	assert_false(lines_have(&all, "CompressionInfo.db (Comp"));
+	assert_int_equal(put_facts(S "CRC.db", &crc), 0);
+	assert_int_equal(ask()->n, 0);
+}
+
 static void test_no_filter(void **state)
 {
 	struct sl_facts f;
@@ -415,6 +435,7 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_gate),
+		TEST(test_gate_words),
 		TEST(test_no_filter),
 		TEST(test_manifest),
 		TEST(test_manifest_rsync),

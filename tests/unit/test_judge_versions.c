@@ -111,6 +111,28 @@ static void test_sizes(void **state)
 	only(ask(), "reject partition-sizes " S "Index.db");
 }
 
+/* Where Partitions.db leads there must be rows. */
+static void test_rows(void **state)
+{
+	struct sl_facts f;
+
+	(void)state;
+	file_facts(T "cc-1-bti-Partitions.db", &f);
+	f.u.index.rows_end = 1000;
+	assert_int_equal(put_facts(T "cc-1-bti-Partitions.db", &f), 0);
+	put(T "cc-1-bti-Rows.db");
+	assert_int_equal(said.n, 0);
+	f.u.index.rows_end = 1001;
+	assert_int_equal(put_facts(T "cc-1-bti-Partitions.db", &f), 0);
+	only(&said, "reject rows " T "cc-1-bti-Rows.db (Partitions.db points "
+		    "to byte 1000 of 1000)");
+	sl_judge_drop(j, T "cc-1-bti-Rows.db");
+	file_facts(T "cc-1-bti-Rows.db", &f);
+	f.size = 0;
+	assert_int_equal(put_facts(T "cc-1-bti-Rows.db", &f), 0);
+	only(&said, "reject rows " T "cc-1-bti-Rows.db");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -118,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_versions),
 		TEST(test_sizes),
+		TEST(test_rows),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -2,8 +2,7 @@
 /*
  * Real Data.db: the same facts in each way and in pieces of any size, equal
  * to the table's; damage and cuts are found where there is a table, and
- * otherwise change the facts. Made-up ones, of shapes that no fixture has, are in
- * test_sstable_chunks.c.
+ * otherwise change the facts.
  */
 #undef NDEBUG
 #include "sstable_rig.h"

@@ -55,7 +55,7 @@ static void test_sums(void **state)
 
 static const struct {
 	enum sl_compressor c;
-	const char *head;
+	char head[SL_DATA_HEAD];
 	uint64_t n, holds;
 	bool right;
 } begins[] = {
@@ -73,9 +73,15 @@ static const struct {
 	{ DEFLATE, "", 0, 0, true },
 	{ DEFLATE, "", 0, 1, false },
 	{ DEFLATE, "\x78", 1, 0, false },
-	{ ZSTD, "\x28\xb5\x2f\xfd", 4, 0, true },
-	{ ZSTD, "\x28\xb5\x2f\xfc", 4, 0, false },
-	{ ZSTD, "\x28\xb5\x2f", 3, 0, false },
+	{ ZSTD, "\x28\xb5\x2f\xfd\x24\0", 13, 0, true },
+	{ ZSTD, "\x28\xb5\x2f\xfd\x24\1", 13, 0, false },
+	{ ZSTD, "\x28\xb5\x2f\xfd\x64\0\x3f", 99, 16384, true },
+	{ ZSTD, "\x28\xb5\x2f\xfd\x64\0\x3f", 99, 16383, false },
+	{ ZSTD, "\x28\xb5\x2f\xfd\xa4\0\0\1", 99, 65536, true },
+	{ ZSTD, "\x28\xb5\x2f\xfd\xa4\0\0\1", 99, 256, false },
+	{ ZSTD, "\x28\xb5\x2f\xfd\4", 99, 16384, true },
+	{ ZSTD, "\x28\xb5\x2f\xfc\x24", 13, 0, false },
+	{ ZSTD, "\x28\xb5\x2f\xfd", 4, 0, false },
 	{ NOOP, "abcd", 16384, 16384, true },
 	{ NOOP, "abcd", 16383, 16384, false },
 	{ SL_COMPRESSOR_UNKNOWN, "abcd", 9, 16384, true },
@@ -86,8 +92,10 @@ static void test_begins(void **state)
 	(void)state;
 	for (size_t i = 0; i < SL_ARRAY_LEN(begins); i++) {
 		unsigned char head[SL_DATA_HEAD] = { 0 };
-		size_t n = begins[i].n <= 6 ? (size_t)begins[i].n : 3;
+		size_t n = sizeof(head);
 
+		if (begins[i].n < n)
+			n = (size_t)begins[i].n;
 		memcpy(head, begins[i].head, n);
 		assert_int_equal(sl_data_begins(begins[i].c, head,
 						begins[i].n, begins[i].holds),
