@@ -171,7 +171,7 @@ check-smoke: all
 		-c 'bats --formatter tap' tests/bats/smoke.bats
 
 check-asan: ## unit tests and one mount under ASan and UBSan
-	$(Q)$(MAKE) VARIANT=asan O=build/asan check-unit
+	$(Q)env -u SL_FIXTURES $(MAKE) VARIANT=asan O=build/asan check-unit
 	$(Q)$(MAKE) VARIANT=asan O=build/asan check-smoke
 
 check-tsan: ## the threaded parts under TSan

@@ -115,6 +115,7 @@ suite conformance check-conformance
 suite lost check-lost
 suite bats check-bats
 suite tools check-tools
+suite damage check-damage
 suite lint lint
 suite headers check-headers
 suite fuzz fuzz

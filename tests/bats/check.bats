@@ -80,7 +80,7 @@ skipped() { jq -r 'select(.verdict == "skip") | "\(.rule) \(.path)"' "$T/json"; 
 	grep -q '^backups .*/backups$' "$T/skipped"
 }
 
-@test "oddities, data directories named in any way" {
+@test "fixtures: oddities, data directories named in any way" {
 	unpack oddities-4.1
 	for dirs in "$TREE" "$TREE/d1 $TREE/d2" "--one-node $TREE/d2 $TREE/d1"; do
 		# shellcheck disable=SC2086
@@ -118,7 +118,7 @@ skipped() { jq -r 'select(.verdict == "skip") | "\(.rule) \(.path)"' "$T/json"; 
 	[ "$(rules many_small)" = manifest-sstable ]
 }
 
-@test "cassandra 4.0: a view, a dropped column, an odd tag" {
+@test "fixtures: cassandra 4.0, a view, a dropped column, an odd tag" {
 	unpack cassandra-4.0
 	check 1 --tag migrate1 "$TREE"
 	expect migrate1 <<-END
@@ -139,7 +139,7 @@ skipped() { jq -r 'select(.verdict == "skip") | "\(.rule) \(.path)"' "$T/json"; 
 	[[ $(rules sessions) = *second-tag* ]]
 }
 
-@test "cassandra 5.0, compatible: vectors and SAI files, all accepted" {
+@test "fixtures: cassandra 5.0, compatible, vectors and SAI files, all accepted" {
 	unpack cassandra-5.0-compat4
 	check 0 "$TREE"
 	expect migrate1 <<-END
@@ -154,7 +154,7 @@ skipped() { jq -r 'select(.verdict == "skip") | "\(.rule) \(.path)"' "$T/json"; 
 	skipped | grep -q '^index-component .*SAI+aa+emb_ann+TermsData\.db$'
 }
 
-@test "negatives: each table rejected for the one reason" {
+@test "fixtures: negatives, each table rejected for the one reason" {
 	for version in cassandra-5.0-oa:new-version \
 		cassandra-5.0-da:new-version byteordered-4.1:partitioner; do
 		unpack "${version%:*}"
@@ -168,7 +168,7 @@ skipped() { jq -r 'select(.verdict == "skip") | "\(.rule) \(.path)"' "$T/json"; 
 	done
 }
 
-@test "a pre-release is told, and nothing of it is wrong" {
+@test "fixtures: a pre-release is told, and nothing of it is wrong" {
 	unpack snapshots-cassandra-4.0-alpha4
 	for tag in $(find "$TREE" -path '*/snapshots/*' -prune -printf '%f\n' |
 		sort -u); do

@@ -210,7 +210,7 @@ shown_by_digest() {
 	grep -q 'EBADMSG .*-Data.db: digest-mismatch: ' "$m/.errors"
 }
 
-@test "trees with every oddity: what is healthy goes in unflagged" {
+@test "fixtures: of trees with every oddity what is healthy goes in unflagged" {
 	[ -n "${SL_FIXTURES:-}" ] || skip "SL_FIXTURES is not set"
 	local dir
 	begin

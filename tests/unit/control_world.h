@@ -21,6 +21,7 @@
 #include "mount/control_internal.h"
 #include "mount/readback.h"
 #include "mount/store.h"
+#include "mount/verdict.h"
 
 #define ID "6b4e7a6e-1111-4222-8333-944455566677"
 

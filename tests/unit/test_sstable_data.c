@@ -253,7 +253,7 @@ static void test_real(void **state)
 	judge(&s);
 }
 
-static void test_all(void **state)
+static void test_fixtures_all(void **state)
 {
 	struct score s = { .files = 0 };
 
@@ -268,7 +268,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_real),
-		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_fixtures_all),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
