@@ -116,7 +116,7 @@ static void in_turns(struct sl_judge *j, enum sl_judgement worst)
 	assert_int_equal(again.worst, worst);
 	assert_true(l.turns > 0);
 	assert_false(l.lent);
-	lines_clear(&again);
+	lines_free(&again);
 }
 
 /* The walk's worst verdict after this order; what a put said is in 'puts'. */

@@ -353,10 +353,14 @@ static void test_room(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tables), cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_real),   cmocka_unit_test(test_fixtures_all),
-		cmocka_unit_test(test_crc),    cmocka_unit_test(test_digest),
-		cmocka_unit_test(test_parts),  cmocka_unit_test(test_room),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_real),
+		cmocka_unit_test(test_fixtures_all),
+		cmocka_unit_test(test_crc),
+		cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_room),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
