@@ -81,6 +81,23 @@ static inline void rig_cuts(const struct sl_test_file *t, size_t most,
 	}
 }
 
+/*
+ * In whatever pieces, the bytes give this one finding (detail NULL: none).
+ * The caller releases the facts.
+ */
+static inline void rig_row(const struct sl_name *name, const void *data,
+			   size_t size, enum sl_rule rule,
+			   const char *detail, struct sl_facts *ret)
+{
+	rig_pieces(name, data, size);
+	sl_test_facts(name, data, size, 1, ret);
+	assert_int_equal(ret->found_count, detail ? 1 : 0);
+	if (!detail)
+		return;
+	assert_int_equal(ret->found[0].rule, rule);
+	assert_string_equal(ret->found[0].detail, detail);
+}
+
 /* Is a damage seen in these bytes? */
 typedef bool rig_seen_fn(const struct sl_test_file *t, const void *data);
 
