@@ -240,6 +240,13 @@ static void part_back(struct sl_xfer *x)
 
 static void abort_back(struct sl_xfer *x)
 {
+	/*
+	 * The engine's end cancels what may be retried for hours; an abort
+	 * gets one more request, so that nothing is left behind.
+	 */
+	if (x->op.err == -ECANCELED && x->op.retry_for_ms &&
+	    x->a->u->e->stopping)
+		return;
 	/* What could not be aborted shows up in the listing of uploads. */
 	x->a->ended = true;
 }

@@ -44,6 +44,7 @@ struct fake {
 	enum fake_kind kinds[4096];
 	int head, tail;
 	bool hold[F__COUNT]; /* leave this kind in the queue */
+	bool cancel_lets_go; /* a cancel ends all holding */
 	bool quit;
 	int count[F__COUNT];
 	int fail_nth[F__COUNT]; /* 1: the first; 0: none; -1: all */
@@ -277,6 +278,8 @@ static void fake_cancel(struct sl_backend *b, struct sl_op *op)
 		if (f->queue[i % 4096] == op)
 			op->err = -ECANCELED;
 	}
+	if (f->cancel_lets_go)
+		memset(f->hold, 0, sizeof(f->hold));
 	sl_cond_broadcast(&f->wake);
 }
 
@@ -348,6 +351,18 @@ static inline struct fake_object fake_look(struct fake *f, const char *key)
 {
 	SL_LOCK_SCOPE(&f->lock);
 	return *fake_object(f, key);
+}
+
+/* Ops of a kind that are held and not cancelled. */
+static inline int fake_held(struct fake *f, enum fake_kind k)
+{
+	int n = 0;
+
+	SL_LOCK_SCOPE(&f->lock);
+	for (int i = f->head; i < f->tail; i++)
+		n += f->queue[i % 4096] && f->kinds[i % 4096] == k &&
+		     f->hold[k];
+	return n;
 }
 
 static inline int fake_count(struct fake *f, enum fake_kind k)

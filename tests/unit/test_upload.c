@@ -281,6 +281,31 @@ static void test_abandon(void **state)
 	}
 }
 
+/* An abort that is under way when the engine goes is not given up. */
+static void test_free_aborts(void **state)
+{
+	struct rig r = { 0 };
+	struct sl_upload *u;
+	int ret;
+
+	(void)state;
+	rig_start(&r);
+	fake_hold(r.f, F_ABORT, true);
+	u = make(&r, "k");
+	write_file(u, 9 * MIB, MIB, 1, &ret);
+	assert_int_equal(settle(u), 0);
+	sl_upload_abandon(u, false);
+	sl_upload_unref(u);
+	while (!fake_held(r.f, F_ABORT))
+		usleep(1000);
+	r.f->cancel_lets_go = true;
+	sl_engine_free(r.e);
+	assert_int_equal(fake_count(r.f, F_ABORT), 2);
+	assert_int_equal(fake_left(r.f), 0);
+	r.f->b.ops->close(&r.f->b);
+	sl_mutex_release(&r.lock);
+}
+
 /* What waits is answered when the engine goes. */
 static void test_free_answers(void **state)
 {
@@ -312,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_restart_in_flight),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_abandon),
+		cmocka_unit_test(test_free_aborts),
 		cmocka_unit_test(test_free_answers),
 	};
 
