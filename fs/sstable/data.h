@@ -44,9 +44,11 @@ struct sl_data_blocks {
 	uint32_t block, done, crc;	 /* done: bytes of this block */
 	struct sl_word_hash sum;
 	uint64_t bad, first_bad, beyond;
+	uint32_t whole; /* CRC32 of all blocks that are done */
 };
 void sl_data_blocks_feed(struct sl_data_blocks *b, const unsigned char *p,
 			 size_t n);
+uint32_t sl_data_blocks_sum(const struct sl_data_blocks *b);
 void sl_data_blocks_facts(const struct sl_data_blocks *b, struct sl_facts *f);
 
 /* Chunks at the boundaries of a table. */
@@ -64,11 +66,13 @@ struct sl_data_check {
 	unsigned char tail[4];
 	uint64_t bad, first_bad, bad_offset;
 	bool bad_begin; /* the first bad one: right CRC, wrong beginning */
+	uint32_t whole; /* CRC32 of all chunks before this one */
 };
 void sl_data_check_begin(struct sl_data_check *c,
 			 const struct sl_compression_facts *with);
 void sl_data_check_feed(struct sl_data_check *c, const unsigned char *p,
 			size_t n);
+uint32_t sl_data_check_sum(const struct sl_data_check *c);
 void sl_data_check_facts(const struct sl_data_check *c, struct sl_facts *f);
 
 /* What shows where a chunk may end. */
@@ -117,6 +121,7 @@ struct sl_data_find {
 	uint32_t crc;		/* of 'summed' bytes */
 	uint32_t stored;	/* next length to try as if stored raw; or 0 */
 	uint64_t spent;		/* bytes looked at more than once */
+	uint32_t whole;		/* CRC32 of all chunks before this one */
 	struct sl_data_sum sum;
 	struct sl_data_blocks blocks;
 	/* The begin of a chunk whose end has not come; owned. */
@@ -125,6 +130,8 @@ struct sl_data_find {
 };
 void sl_data_find_feed(struct sl_data_find *f, const unsigned char *p,
 		       size_t n);
+/* False: some bytes were not summed. */
+bool sl_data_find_sum(const struct sl_data_find *f, uint32_t *ret);
 int sl_data_find_facts(const struct sl_data_find *f, struct sl_facts *ret);
 void sl_data_find_end(struct sl_data_find *f);
 

@@ -18,8 +18,14 @@ static void block_done(struct sl_data_blocks *b)
 	else if (b->with && index < b->with->hashed &&
 		 b->crc != sl_crc_words_at(b->with->words, index) && !b->bad++)
 		b->first_bad = index;
+	b->whole = sl_data_blocks_sum(b);
 	b->crc = 0;
 	b->done = 0;
+}
+
+uint32_t sl_data_blocks_sum(const struct sl_data_blocks *b)
+{
+	return sl_crc32_combine(b->whole, b->crc, b->done);
 }
 
 void sl_data_blocks_feed(struct sl_data_blocks *b, const unsigned char *p,

@@ -75,6 +75,14 @@ static void chunk_done(struct sl_data_check *c)
 		}
 	}
 	sl_data_sum_add(&c->sum, c->head, c->got);
+	c->whole = sl_data_check_sum(c);
+}
+
+uint32_t sl_data_check_sum(const struct sl_data_check *c)
+{
+	uint32_t crc = sl_crc32_combine(c->whole, c->crc, c->got - c->tail_len);
+
+	return sl_crc32(crc, c->tail, c->tail_len);
 }
 
 static void take_payload(struct sl_data_check *c, const unsigned char *p,

@@ -197,6 +197,21 @@ static size_t last_resort(struct sl_data_find *f, const unsigned char *s)
 	return end;
 }
 
+/*
+ * No end comes before what was searched: so far the chunk's own sum may go,
+ * while the bytes are at hand. Their sum as a whole is made of it.
+ */
+static void sum_searched(struct sl_data_find *f, const unsigned char *s,
+			 size_t n)
+{
+	size_t to = f->searched;
+
+	if (f->stored && to > (size_t)f->stored + 4)
+		to = (size_t)f->stored + 4;
+	to = to > 4 ? to - 4 : 0;
+	sum_to(f, s, to < n ? to : n);
+}
+
 /* The end of the chunk at s; 0: more bytes are needed, or the stage changed. */
 static size_t look(struct sl_data_find *f, const unsigned char *s, size_t n)
 {
@@ -212,8 +227,10 @@ static size_t look(struct sl_data_find *f, const unsigned char *s, size_t n)
 		if (end)
 			return end;
 	}
-	if (n < f->bound)
+	if (n < f->bound) {
+		sum_searched(f, s, n);
 		return 0;
+	}
 	end = f->skipped > SHORTEST ? look_back(f, s) : 0;
 	return end ? end : last_resort(f, s);
 }
@@ -243,6 +260,16 @@ static bool is_raw(const struct sl_data_find *f, const unsigned char *s,
 		memcmp(s, f->hint.marker, f->hint.marker_len) != 0);
 }
 
+/* However it was found, its last four bytes are the CRC of those before. */
+static void add_whole(struct sl_data_find *f, const unsigned char *s,
+		      size_t end)
+{
+	uint32_t crc = (uint32_t)sl_be(s + end - 4, 4);
+
+	f->whole = sl_crc32(sl_crc32_combine(f->whole, crc, end - 4),
+			    s + end - 4, 4);
+}
+
 static void found(struct sl_data_find *f, const unsigned char *s, size_t end)
 {
 	if (is_raw(f, s, end))
@@ -250,6 +277,7 @@ static void found(struct sl_data_find *f, const unsigned char *s, size_t end)
 	set_bound(f);
 	f->stage = SL_FIND_CHUNKS;
 	sl_data_sum_add(&f->sum, s, end);
+	add_whole(f, s, end);
 	if (!f->shortest || end < f->shortest)
 		f->shortest = end;
 	f->shortest += (end - f->shortest) / 128;
@@ -419,6 +447,22 @@ static void plain(const struct sl_data_find *f, struct sl_facts *ret)
 	if (f->len)
 		sl_data_blocks_feed(&b, f->window, f->len);
 	sl_data_blocks_facts(&b, ret);
+}
+
+/* The window has what is left of the bytes, from the chunk's first on. */
+bool sl_data_find_sum(const struct sl_data_find *f, uint32_t *ret)
+{
+	if (f->stage == SL_FIND_LOST)
+		return false;
+	if (f->stage == SL_FIND_PLAIN) {
+		*ret = sl_data_blocks_sum(&f->blocks);
+		return true;
+	}
+	*ret = sl_crc32_combine(f->whole, f->crc, f->summed);
+	if (f->len > f->summed)
+		*ret = sl_crc32(*ret, f->window + f->summed,
+				f->len - f->summed);
+	return true;
 }
 
 int sl_data_find_facts(const struct sl_data_find *f, struct sl_facts *ret)

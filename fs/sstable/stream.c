@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crc.h"
+
 #define ZEROS ((size_t)64 << 10)
 
 /* Component names are all that decides; NULL: nothing is parsed. */
@@ -48,6 +50,8 @@ struct sl_stream {
 	bool has_prior;
 	struct sl_prior prior;		/* own references */
 	uint64_t size;
+	uint64_t sum_size;		/* so many bytes have this CRC32, */
+	uint32_t sum;			/* by the parser */
 	int err;			/* of begin: 0 or -ENOMEM */
 	_Alignas(max_align_t) unsigned char state[];
 };
@@ -75,7 +79,8 @@ static void drop_prior(struct sl_stream *s)
 
 static void begin(struct sl_stream *s)
 {
-	s->size = 0;
+	s->size = s->sum_size = 0;
+	s->sum = 0;
 	s->err = 0;
 	if (s->parser && s->parser->begin)
 		s->err = s->parser->begin(s->state, &s->name,
@@ -127,6 +132,20 @@ void sl_stream_feed(struct sl_stream *s, const void *p, size_t n)
 	s->size += n;
 	if (s->parser && s->parser->feed && !s->err)
 		s->parser->feed(s->state, p, n);
+}
+
+/* What the parser has summed, it has; the others are summed here. */
+uint32_t sl_stream_feed_summed(struct sl_stream *s, const void *p, size_t n)
+{
+	bool from = s->sum_size == s->size;
+	uint32_t before = s->sum;
+
+	sl_stream_feed(s, p, n);
+	if (s->err || !s->parser || !s->parser->sum ||
+	    !s->parser->sum(s->state, &s->sum))
+		return sl_crc32(0, p, n);
+	s->sum_size = s->size;
+	return from ? sl_crc32_combine(before, s->sum, n) : sl_crc32(0, p, n);
 }
 
 void sl_stream_zeros(struct sl_stream *s, uint64_t n)

@@ -40,6 +40,8 @@ static inline void sl_cleanup_stream(struct sl_stream **s)
 }
 /* Takes bytes. Never fails: what is wrong with them is a fact. */
 void sl_stream_feed(struct sl_stream *s, const void *p, size_t n);
+/* The same, and the CRC32 of just these: without summing twice. */
+uint32_t sl_stream_feed_summed(struct sl_stream *s, const void *p, size_t n);
 /* n zero bytes. */
 void sl_stream_zeros(struct sl_stream *s, uint64_t n);
 /* Begins again from the first byte. */
@@ -65,6 +67,11 @@ struct sl_parser {
 	int (*begin)(void *state, const struct sl_name *name,
 		     const struct sl_prior *prior);
 	void (*feed)(void *state, const unsigned char *p, size_t n);
+	/*
+	 * The CRC32 of all bytes since the first, if it comes out of the
+	 * parser's own work; false: it does not. NULL: never.
+	 */
+	bool (*sum)(const void *state, uint32_t *ret);
 	/* name and size are filled in; adds u and found. */
 	int (*facts)(const void *state, struct sl_facts *ret);
 	void (*end)(void *state);

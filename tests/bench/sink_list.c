@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "backends/cloud/text.h"
 #include "backends/s3/sigv4.h"
 #include "clock.h"
 #include "tests/bench/sink.h"
@@ -35,7 +36,7 @@ static void put_name(struct query *q, const char *tag, const char *name)
 {
 	sl_buf_printf(&q->xml, "<%s>", tag);
 	if (q->encoded)
-		sl_sigv4_escape(&q->xml, name, true);
+		sl_cloud_escape(&q->xml, name, true);
 	else
 		sink_xml_text(&q->xml, name);
 	sl_buf_printf(&q->xml, "</%s>", tag);
