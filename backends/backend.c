@@ -37,6 +37,7 @@ enum wants {
 	GIVES_OBJECT = 1 << 5, /* of op->size */
 	GIVES_PART = 1 << 6,
 	GIVES_ID = 1 << 7,
+	HAS_SUM = 1 << 8, /* the store has a checksum of its own */
 };
 
 static void check_body(const struct sl_op *op)
@@ -66,6 +67,17 @@ static void check_parts(const struct sl_op *op)
 		SL_BUG("'%s': the parts do not add up", op->key);
 }
 
+/* Who has not asked for a sum must not take one for checked. */
+static void check_sums(const struct sl_op *op, unsigned wants)
+{
+	if ((wants & (WANT_BODY | WANT_PARTS)) && op->sum)
+		SL_BUG("'%s': a sum that the store has not asked for", op->key);
+	for (uint32_t i = 0; (wants & WANT_PARTS) && i < op->part_count; i++)
+		if (op->parts[i].sum)
+			SL_BUG("'%s': part %u has a sum that the store has "
+			       "not asked for", op->key, i + 1);
+}
+
 static void check_before(const struct sl_backend *b, const struct sl_op *op,
 			 unsigned cap, unsigned wants)
 {
@@ -84,6 +96,8 @@ static void check_before(const struct sl_backend *b, const struct sl_op *op,
 		check_body(op);
 	if (wants & WANT_PARTS)
 		check_parts(op);
+	if (b->sum == SL_SUM_NONE)
+		check_sums(op, wants);
 }
 
 static void check_object(const struct sl_op *op)
@@ -92,6 +106,9 @@ static void check_object(const struct sl_op *op)
 
 	if (o->size != op->size || (o->has_crc32 && o->crc32 != op->crc32))
 		SL_BUG("'%s': success for other bytes", op->key);
+	if ((o->proof == SL_PROOF_CRC32C || o->proof == SL_PROOF_CRC64) &&
+	    !(op->promises & HAS_SUM))
+		SL_BUG("'%s': proof by a sum that was not given", op->key);
 }
 
 static void check_after(const struct sl_op *op)
@@ -126,7 +143,7 @@ static void run(struct sl_backend *b, sl_backend_start_fn *start,
 	sl_error_clear(&op->error);
 	if (wants & GIVES_ID)
 		op->new_upload_id = NULL;
-	op->promises = wants;
+	op->promises = wants | (b->sum == SL_SUM_NONE ? 0u : HAS_SUM);
 	op->callers_done = op->done;
 	op->done = checked_done;
 	start(b, op);
@@ -192,6 +209,11 @@ void sl_backend_remove(struct sl_backend *b, struct sl_op *op)
 void sl_backend_cancel(struct sl_backend *b, struct sl_op *op)
 {
 	b->ops->cancel(b, op);
+}
+
+bool sl_backend_trouble(struct sl_backend *b, struct sl_error *ret)
+{
+	return b->ops->trouble && b->ops->trouble(b, ret);
 }
 
 void sl_backend_close(struct sl_backend *b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The contract of an object store: what the upload engine, the listing and
- * the gate may ask of s3, file, null (and later gcs, azure).
+ * the gate may ask of s3, gcs, azure, file and null.
  *
  * Shape. A request is a struct sl_op: the caller fills the inputs, calls the
  * wrapper of the same name, and gets op->done(op) exactly once, on a thread
@@ -22,7 +22,8 @@
  * errno of every op: -EACCES forbidden · -EKEYEXPIRED credentials cannot be
  * renewed · -EROFS the migration takes no files · -ETIMEDOUT gave up on the
  * network · -ECANCELED cancelled or shutting down · -ENOMEM · -EPROTO the
- * server's answer makes no sense · -EIO anything else. More at each op.
+ * server's answer makes no sense · -EOPNOTSUPP the store takes no such name
+ * (put, upload_begin) · -EIO anything else. More at each op.
  */
 #ifndef SL_BACKEND_H
 #define SL_BACKEND_H
@@ -32,6 +33,7 @@
 #include <sys/uio.h>
 
 #include "cleanup.h"
+#include "crc.h"
 #include "credentials.h"
 #include "error.h"
 #include "http.h"
@@ -41,9 +43,14 @@ enum sl_backend_caps {
 	SL_CAP_LIST = 1 << 1,	     /* list */
 	SL_CAP_UPLOADS = 1 << 2,     /* uploads: unfinished ones, list_parts */
 	SL_CAP_REMOVE = 1 << 3,	     /* remove */
-	SL_CAP_CHECKSUM = 1 << 4,    /* confirms a whole-object CRC32 */
+	SL_CAP_CHECKSUM = 1 << 4,    /* vouches for the bytes: a proof */
 	SL_CAP_PARALLEL = 1 << 5,    /* parts of one upload side by side */
 	SL_CAP_DURABLE = 1 << 6,     /* keeps what was put */
+	/*
+	 * abort frees the parts at once. Without it they are invisible and
+	 * the store drops them in its own time (Azure: a week).
+	 */
+	SL_CAP_ABORT = 1 << 7,
 };
 
 struct sl_backend_limits {
@@ -60,6 +67,8 @@ enum sl_proof {
 	SL_PROOF_NONE,
 	SL_PROOF_CRC32,	 /* the store computed and returned our CRC32 */
 	SL_PROOF_MD5,	 /* it checked Content-MD5 of every request */
+	SL_PROOF_CRC32C, /* it returned the CRC32C of the whole object */
+	SL_PROOF_CRC64,	 /* it checked the CRC64 of every request */
 };
 
 struct sl_object {
@@ -76,6 +85,7 @@ struct sl_part {
 	uint32_t number;   /* 1..max_parts, consecutive */
 	uint64_t size;
 	uint32_t crc32;
+	uint64_t sum;	   /* the same bytes by the backend's 'sum'; or 0 */
 	char etag[96];
 };
 
@@ -101,6 +111,7 @@ struct sl_op {
 	int body_count;
 	uint64_t size;		     /* put part: of body; complete: whole */
 	uint32_t crc32;		     /* put part: of body; complete: whole */
+	uint64_t sum;		     /* of the same bytes, by b->sum; or 0 */
 	uint32_t part_number;	     /* part */
 	const struct sl_part *parts; /* complete: all, in order */
 	uint32_t part_count;
@@ -164,7 +175,12 @@ struct sl_backend_ops {
 	sl_backend_start_fn *complete;
 	/* Forgets an upload and its parts. Unknown upload: success. */
 	sl_backend_start_fn *abort;
-	/* The parts stored so far: on_part in number order. -ESTALE. */
+	/*
+	 * The parts stored so far: on_part in number order. -ESTALE. A
+	 * checksum that the store does not tell is 0; a part without one is
+	 * only recognised by what was noted of it if it has an ETag that is
+	 * another for other bytes, and is else sent again.
+	 */
 	sl_backend_start_fn *list_parts;
 	/* Unfinished uploads below 'prefix'. -EACCES where not granted. */
 	sl_backend_start_fn *uploads;
@@ -185,6 +201,11 @@ struct sl_backend_ops {
 	sl_backend_start_fn *list;
 	/* Removes the object. Absent: success. -EACCES where not granted. */
 	sl_backend_start_fn *remove;
+	/*
+	 * Why ops have to wait now for something besides the store itself (a
+	 * token that cannot be had); false: they need not. May be NULL.
+	 */
+	bool (*trouble)(struct sl_backend *b, struct sl_error *ret);
 	/* Best effort; done() still comes, with -ECANCELED or the outcome. */
 	void (*cancel)(struct sl_backend *b, struct sl_op *op);
 	/* Cancels everything, waits for the last done(), frees. */
@@ -195,6 +216,8 @@ struct sl_backend {
 	const struct sl_backend_ops *ops;
 	unsigned caps;		       /* enum sl_backend_caps */
 	struct sl_backend_limits limits;
+	/* The store's own checksum, given with every body and the whole. */
+	enum sl_sum sum;
 	/*
 	 * What this store turned out to do with checksums: starts as the
 	 * capability says, falls to MD5 when an answer reveals that they are
@@ -204,9 +227,14 @@ struct sl_backend {
 };
 
 struct sl_backend_config {
-	/* "s3://bucket/prefix/", "file:///dir/", "null:"; ends in '/'. */
+	/*
+	 * "s3://bucket/prefix/", "gs://bucket/prefix/", Azure's
+	 * "https://host/container/prefix/", "file:///dir/", "null:"; ends in
+	 * '/'.
+	 */
 	const char *url;
-	const char *endpoint;	 /* -o s3_endpoint=; NULL: the cloud's own */
+	/* -o s3_endpoint= or gcs_endpoint=; NULL: the cloud's own. */
+	const char *endpoint;
 	const char *region_hint; /* NULL: discover */
 	struct sl_cred_source *creds; /* borrowed; NULL for file, null */
 	struct sl_http *http;	 /* borrowed; NULL for file, null */
@@ -235,6 +263,8 @@ void sl_backend_get(struct sl_backend *b, struct sl_op *op);
 void sl_backend_list(struct sl_backend *b, struct sl_op *op);
 void sl_backend_remove(struct sl_backend *b, struct sl_op *op);
 void sl_backend_cancel(struct sl_backend *b, struct sl_op *op);
+/* As the op says; never blocks. */
+bool sl_backend_trouble(struct sl_backend *b, struct sl_error *ret);
 enum sl_proof sl_backend_proof(const struct sl_backend *b);
 
 /* Is 'key' one the contract above allows (without the length limit)? */

@@ -64,7 +64,8 @@ static const struct sl_backend_ops ops = {
 static const struct sl_backend prototype = {
 	.ops = &ops,
 	.caps = SL_CAP_READ | SL_CAP_LIST | SL_CAP_UPLOADS | SL_CAP_REMOVE |
-		SL_CAP_CHECKSUM | SL_CAP_PARALLEL | SL_CAP_DURABLE,
+		SL_CAP_CHECKSUM | SL_CAP_PARALLEL | SL_CAP_DURABLE |
+		SL_CAP_ABORT,
 	.limits = {
 		.min_part = 1,
 		.max_part = MAX_PART,

@@ -131,7 +131,8 @@ int sl_null_backend_open(const struct sl_backend_config *cfg,
 		.upload_begin = start_begin, .complete = start_complete,
 		.abort = start_abort, .cancel = leave, .close = discard };
 	static const struct sl_backend prototype = {
-		.ops = &ops, .caps = SL_CAP_CHECKSUM | SL_CAP_PARALLEL,
+		.ops = &ops,
+		.caps = SL_CAP_CHECKSUM | SL_CAP_PARALLEL | SL_CAP_ABORT,
 		.limits = { 1, 1ULL << 32, 10000, 1ULL << 32, 1ULL << 45,
 			    1024 }, .proof = SL_PROOF_CRC32 };
 	struct null_store *s = calloc(1, sizeof(*s));

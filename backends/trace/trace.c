@@ -175,6 +175,13 @@ static void trace_cancel(struct sl_backend *b, struct sl_op *outer)
 	sl_backend_cancel(tr->inner, t ? &t->op : outer);
 }
 
+static bool trace_trouble(struct sl_backend *b, struct sl_error *ret)
+{
+	struct trace *tr = sl_container_of(b, struct trace, b);
+
+	return sl_backend_trouble(tr->inner, ret);
+}
+
 static void trace_close(struct sl_backend *b)
 {
 	struct trace *tr = sl_container_of(b, struct trace, b);
@@ -197,6 +204,7 @@ static const struct sl_backend_ops trace_ops = {
 	.get = trace_get,
 	.list = trace_list,
 	.remove = trace_remove,
+	.trouble = trace_trouble,
 	.cancel = trace_cancel,
 	.close = trace_close,
 };
@@ -211,6 +219,7 @@ int sl_trace_backend_open(struct sl_backend *inner, struct sl_backend **ret)
 		.ops = &trace_ops,
 		.caps = inner->caps,
 		.limits = inner->limits,
+		.sum = inner->sum,
 		.proof = (int)sl_backend_proof(inner),
 	};
 	t->inner = inner;

@@ -387,6 +387,8 @@ int sl_ledger_upload_part(struct sl_ledger *l, const char *upload_id,
 		op->num[0] = p->number;
 		op->num[1] = (int64_t)p->size;
 		op->num[2] = p->crc32;
+		op->num[3] = (int64_t)p->sum;
+		op->last_null = !p->sum;
 	}
 	return queue(l, op);
 }
@@ -448,6 +450,13 @@ int sl_ledger_uploads(struct sl_ledger *l,
 		      void *arg, struct sl_error *e)
 {
 	return sl_ledger_read_uploads(l->db, up, arg, e);
+}
+
+int sl_ledger_parts(struct sl_ledger *l, const char *upload_id,
+		    int (*one)(void *arg, const struct sl_part *p), void *arg,
+		    struct sl_error *e)
+{
+	return sl_ledger_read_parts(l->db, upload_id, one, arg, e);
 }
 
 int sl_ledger_facts(struct sl_ledger *l,

@@ -93,6 +93,14 @@ int sl_ledger_uploads(struct sl_ledger *l,
 				const char *upload_id),
 		      void *arg, struct sl_error *e) SL_MUST_CHECK;
 
+/*
+ * The parts that were noted of an upload id, in order of their numbers, at
+ * any time. What is still queued is not among them.
+ */
+int sl_ledger_parts(struct sl_ledger *l, const char *upload_id,
+		    int (*one)(void *arg, const struct sl_part *p), void *arg,
+		    struct sl_error *e) SL_MUST_CHECK;
+
 /* A line of history: launches, overrides, errors. Kept, newest 10,000. */
 int sl_ledger_event(struct sl_ledger *l, int64_t wall_ms, int errnum,
 		    const char *path, const char *text);

@@ -3,10 +3,11 @@
  * The file behind the ledger: how it is opened, what is in it, and how
  * changes become durable. ledger.c's thread is the only writer.
  *
- * Format, version 2. PRAGMA application_id "SLFS", user_version 2; a higher
+ * Format, version 3. PRAGMA application_id "SLFS", user_version 3; a higher
  * one is refused, since a newer program may have meant something else by a
  * row. Version 1 had no facts: it gets an empty table of them, and its files
- * count as never judged. All texts are UTF-8 compared as bytes.
+ * count as never judged. Version 2 had no sums of parts: they are not known.
+ * All texts are UTF-8 compared as bytes.
  *
  *   files    path -> state (its name), size, mtime in ns, mode, uid, gid,
  *            crc32 (NULL: none), etag, note. One row per path, never two.
@@ -14,13 +15,15 @@
  *            row of files.
  *   uploads  upload_id -> key. A row from before the first part goes out
  *            until the upload was completed or aborted.
- *   parts    upload_id, number -> size, crc32, etag; go with their upload.
+ *   parts    upload_id, number -> size, crc32, etag, sum (the checksum that
+ *            the store wants besides; NULL: none); go with their upload.
  *   events   history, newest 10,000.
  *   meta     small facts. Ours: "unclean" = 1 while open; "syncs", counted
  *            up by every durable transaction (see below). The user's names
  *            are kept apart by the prefix "u:".
  *
- * Sizes are unsigned 64 bit, kept as the signed number of the same bits.
+ * Sizes and sums are unsigned 64 bit, kept as the signed number of the same
+ * bits.
  *
  * Durability. WAL with synchronous=NORMAL: a commit is a write, the sync
  * comes at a checkpoint. A process may die at any time and loses only what
@@ -44,7 +47,7 @@
 #include "migration/state.h"
 
 #define APPLICATION_ID 0x534c4653 /* "SLFS" */
-#define VERSION 2
+#define VERSION 3
 #define BUSY_MS 10000
 
 #define STR_(x) #x
@@ -73,8 +76,8 @@ static const char schema[] =
 	" key TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE parts(upload_id TEXT NOT NULL, etag TEXT NOT NULL,"
 	" number INTEGER NOT NULL, size INTEGER NOT NULL,"
-	" crc32 INTEGER NOT NULL, PRIMARY KEY(upload_id, number))"
-	" WITHOUT ROWID;"
+	" crc32 INTEGER NOT NULL, sum INTEGER,"
+	" PRIMARY KEY(upload_id, number)) WITHOUT ROWID;"
 	"CREATE TABLE events(id INTEGER PRIMARY KEY, path TEXT NOT NULL,"
 	" text TEXT NOT NULL, wall_ms INTEGER NOT NULL,"
 	" errnum INTEGER NOT NULL);"
@@ -92,6 +95,7 @@ static const char schema[] =
 /* What makes a version the next one; [0]: version 1. */
 static const char *const upgrades[VERSION - 1] = {
 	FACTS_SCHEMA,
+	"ALTER TABLE parts ADD COLUMN sum INTEGER;",
 };
 
 /* Texts first, then numbers, then the blob: the order of binding. */
@@ -109,7 +113,7 @@ static const struct {
 	[SL_OP_BEGIN] = { "REPLACE INTO uploads(upload_id, key) VALUES(?,?)",
 			  2, 0 },
 	[SL_OP_PART] = { "REPLACE INTO parts(upload_id, etag, number, size,"
-			 " crc32) VALUES(?,?,?,?,?)", 2, 3 },
+			 " crc32, sum) VALUES(?,?,?,?,?,?)", 2, 4 },
 	[SL_OP_END] = { "DELETE FROM uploads WHERE upload_id=?", 1, 0 },
 	[SL_OP_EVENT] = { "INSERT INTO events(path, text, wall_ms, errnum)"
 			  " VALUES(?,?,?,?)", 2, 2 },

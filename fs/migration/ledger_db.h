@@ -33,7 +33,7 @@ struct sl_ledger_op {
 	enum sl_ledger_kind kind;
 	char *str[SL_OP_STRS];
 	int64_t num[SL_OP_NUMS];
-	bool last_null;	   /* the last number is NULL: no checksum */
+	bool last_null;	   /* the last number is NULL: no checksum or sum */
 	void *blob;	   /* owned, bound last; NULL: none */
 	size_t blob_size;
 	size_t bytes;	   /* of all of it */
@@ -75,6 +75,9 @@ int sl_ledger_read_uploads(struct sl_ledger_db *db,
 			   int (*up)(void *arg, const char *key,
 				     const char *upload_id),
 			   void *arg, struct sl_error *e) SL_MUST_CHECK;
+int sl_ledger_read_parts(struct sl_ledger_db *db, const char *upload_id,
+			 int (*one)(void *arg, const struct sl_part *p),
+			 void *arg, struct sl_error *e) SL_MUST_CHECK;
 int sl_ledger_read_facts(struct sl_ledger_db *db,
 			 int (*one)(void *arg, const char *path,
 				    const void *p, size_t n),

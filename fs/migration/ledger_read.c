@@ -57,10 +57,13 @@ static const char *text(sqlite3_stmt *s, int col)
 	return t ? (const char *)t : "";
 }
 
-/* Calls one() for each row until it, or the database, fails. */
-static int each(struct sl_ledger_db *db, const char *sql,
-		int (*one)(sqlite3_stmt *s, void *arg), void *arg,
-		struct sl_error *e)
+/*
+ * Calls one() for each row until it, or the database, fails. of: what the
+ * text's only parameter stands for; NULL: it has none.
+ */
+static int each_of(struct sl_ledger_db *db, const char *sql, const char *of,
+		   int (*one)(sqlite3_stmt *s, void *arg), void *arg,
+		   struct sl_error *e)
 {
 	sqlite3_stmt *s = NULL;
 	int rc = sqlite3_prepare_v2(sl_ledger_db_handle(db), sql, -1, &s,
@@ -68,6 +71,8 @@ static int each(struct sl_ledger_db *db, const char *sql,
 
 	if (rc == SQLITE_ERROR)
 		rc = SQLITE_CORRUPT; /* no such table */
+	if (rc == SQLITE_OK && of)
+		rc = sqlite3_bind_text(s, 1, of, -1, SQLITE_STATIC);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
 	while (rc == SQLITE_ROW && !r) {
@@ -83,6 +88,13 @@ static int each(struct sl_ledger_db *db, const char *sql,
 		return r;
 	return rc == SQLITE_DONE ? 0 :
 				   sl_ledger_db_fail(db, rc, "read", e);
+}
+
+static int each(struct sl_ledger_db *db, const char *sql,
+		int (*one)(sqlite3_stmt *s, void *arg), void *arg,
+		struct sl_error *e)
+{
+	return each_of(db, sql, NULL, one, arg, e);
 }
 
 struct row_call {
@@ -146,6 +158,41 @@ int sl_ledger_read_uploads(struct sl_ledger_db *db,
 
 	return each(db, "SELECT key, upload_id FROM uploads"
 		    " ORDER BY key, upload_id", one_upload, &c, e);
+}
+
+struct parts_call {
+	int (*one)(void *arg, const struct sl_part *p);
+	void *arg;
+};
+
+static int one_part(sqlite3_stmt *s, void *arg)
+{
+	struct parts_call *c = arg;
+	int64_t number = sqlite3_column_int64(s, 0);
+	int64_t crc = sqlite3_column_int64(s, 2);
+	struct sl_part p = {
+		.number = (uint32_t)number,
+		.size = (uint64_t)sqlite3_column_int64(s, 1),
+		.crc32 = (uint32_t)crc,
+		.sum = (uint64_t)sqlite3_column_int64(s, 3),
+	};
+	int n = snprintf(p.etag, sizeof(p.etag), "%s", text(s, 4));
+
+	if (number < 1 || number > UINT32_MAX || crc < 0 ||
+	    crc > UINT32_MAX || n < 0 || (size_t)n >= sizeof(p.etag))
+		return -EUCLEAN;
+	return c->one(c->arg, &p);
+}
+
+int sl_ledger_read_parts(struct sl_ledger_db *db, const char *upload_id,
+			 int (*one)(void *arg, const struct sl_part *p),
+			 void *arg, struct sl_error *e)
+{
+	struct parts_call c = { one, arg };
+
+	return each_of(db, "SELECT number, size, crc32, sum, etag FROM parts"
+		       " WHERE upload_id=? ORDER BY number", upload_id,
+		       one_part, &c, e);
 }
 
 struct facts_call {

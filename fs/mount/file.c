@@ -199,11 +199,7 @@ uint64_t sl_version_size(struct sl_file *f)
 /* An earlier copy may have left parts: they need not be sent again. */
 static void resume_locked(struct sl_file *f)
 {
-	struct sl_leftovers *l = sl_store_leftovers(f->store);
-	SL_CLEANUP(free) char *id = sl_leftovers_claim(l, f->key, f->up);
-
-	if (id && sl_upload_resume(f->up, id))
-		sl_leftovers_kept(l, id);
+	sl_leftovers_resume(f->store, f->key, f->up);
 }
 
 int sl_version_upload_locked(struct sl_file *f)

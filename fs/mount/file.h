@@ -86,8 +86,11 @@ int sl_file_write(struct sl_handle *h, const struct sl_bytes *b, pid_t pid,
 		  struct sl_wait *w) SL_MUST_CHECK;
 /* Of a write that was interrupted, n bytes from off were not taken. */
 void sl_file_unwrite(struct sl_file *f, uint64_t off, uint64_t n);
-/* The engine could not take bytes (-errno): the version fails. */
-void sl_file_broken(struct sl_file *f, int err);
+/*
+ * The engine could not take bytes (-errno): the version fails. Returns why it
+ * has failed, which may have come before.
+ */
+int sl_file_broken(struct sl_file *f, int err);
 /* ftruncate through a handle; or truncate(2) of an open file. */
 int sl_file_truncate(struct sl_handle *h, uint64_t size, pid_t pid,
 		     struct sl_wait *w) SL_MUST_CHECK;
@@ -116,6 +119,9 @@ int sl_file_rename(struct sl_file *f, const char *path, bool parked,
 void sl_file_unlinked(struct sl_file *f, bool at_key);
 /* Unmount: what is not committed is interrupted; the upload is let go. */
 void sl_file_shutdown(struct sl_file *f);
+
+/* over.c: the migration reads 'status' now and takes no files any more. */
+void sl_mount_end_writes(struct sl_mount *m, const char *status);
 
 struct sl_file *sl_file_ref(struct sl_file *f);
 void sl_file_unref(struct sl_file *f);

@@ -244,7 +244,7 @@ static void write_finish(struct sl_park *p, int err)
 		return;
 	}
 	if (err != -EINTR)
-		sl_file_broken(p->file, err);
+		err = sl_file_broken(p->file, err);
 	sl_reply_error(p->req, err, NULL);
 }
 

@@ -90,12 +90,12 @@ static struct sl_trial *of_tap(struct sl_tap *t)
 	return sl_container_of(t, struct sl_trial, tap);
 }
 
-static void on_bytes(struct sl_tap *t, const void *p, size_t n)
+static uint32_t on_bytes(struct sl_tap *t, const void *p, size_t n)
 {
 	struct sl_trial *v = of_tap(t);
 
 	SL_LOCK_SCOPE(&v->mu);
-	sl_stream_feed(v->stream, p, n);
+	return sl_stream_feed_summed(v->stream, p, n);
 }
 
 static void on_restart(struct sl_tap *t)

@@ -119,14 +119,14 @@ int sl_version_fail_locked(struct sl_file *f, int errnum, const char *text)
 	return lose_locked(f, errnum, text, NULL);
 }
 
-void sl_file_broken(struct sl_file *f, int err)
+int sl_file_broken(struct sl_file *f, int err)
 {
 	struct sl_upload_state st = { 0 };
 
 	SL_LOCK_SCOPE(&f->mu);
 	if (f->up)
 		sl_upload_get(f->up, &st);
-	lose_locked(f, -err, st.error.text[0] ? st.error.text :
+	return lose_locked(f, -err, st.error.text[0] ? st.error.text :
 		    "the bytes could not be taken; copy the file again",
 		    &st.error);
 }

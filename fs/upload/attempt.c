@@ -120,6 +120,7 @@ void sl_attempt_reap_locked(struct sl_attempt *a)
 		a->u->e->journal->kept(a->u->e->journal_arg, a->upload_id);
 	free(a->parts);
 	free(a->old);
+	free(a->known);
 	free(a->upload_id);
 	free(a);
 	sl_upload_advance_locked(u);

@@ -105,12 +105,13 @@ void sl_file_seal_locked(struct sl_upload *u)
 		return;
 	u->cur = NULL;
 	u->sealed_crc = sl_crc32_combine(u->sealed_crc, p->crc, p->size);
+	u->sealed_sum = sl_sum_combine(u->e->backend->sum, u->sealed_sum,
+				       p->sum, p->size);
 	u->sealed_size += p->size;
 	u->short_tail = p->size < u->e->schedule.least;
 	p->number = ++a->cut;
 	if (sl_resume_has(a, p)) {
-		a->parts[p->number - 1] = a->old[p->number - 1];
-		a->acked++;
+		sl_resume_adopt(a, p);
 		u->sent += p->size;
 		u->bytes_gone = true;
 		sl_file_free_part_locked(u, p);
@@ -187,6 +188,8 @@ static enum sl_grant find_memory_locked(struct sl_upload *u,
 	}
 	st->n = n;
 	st->crc = part->crc;
+	st->sum = part->sum;
+	st->kind = u->e->backend->sum;
 	st->first = room ? part->tail : more;
 	link_pieces(part, more);
 	if (!n)
@@ -232,6 +235,7 @@ static void publish_locked(struct sl_upload *u, const struct sl_step *st)
 	}
 	u->cur->size += st->n;
 	u->cur->crc = st->crc;
+	u->cur->sum = st->sum;
 	if (u->cur->size == u->cur->target)
 		sl_file_seal_locked(u);
 }

@@ -20,6 +20,7 @@ struct sl_part_buf {
 	TAILQ_ENTRY(sl_part_buf) link;
 	uint32_t number; /* 0 until sealed */
 	uint32_t crc;
+	uint64_t sum; /* as the backend wants it */
 	uint64_t size;
 	uint64_t target; /* sealed when it is this large */
 	struct sl_piece *head, *tail; /* all but the tail are full */
@@ -73,6 +74,8 @@ struct sl_attempt {
 	bool aligned;		   /* cut at the old borders so far */
 	struct sl_part *old;	   /* stored, by number - 1; size 0: no */
 	uint32_t old_cap, old_count;
+	struct sl_part *known;	   /* what was noted of them; any order */
+	uint32_t known_count;
 	uint32_t parts_cap;
 	uint32_t cut, acked;
 };
@@ -101,6 +104,8 @@ struct sl_step {
 	struct sl_piece *first; /* where it begins, at its len */
 	uint64_t n;
 	uint32_t crc;		/* of the part, before and after */
+	enum sl_sum kind;	/* what the store wants besides, */
+	uint64_t sum;		/* of the part, too */
 };
 
 /* A parked write. */
@@ -129,6 +134,7 @@ struct sl_upload {
 	struct sl_part_buf *cur; /* being filled; after a put: still held */
 	uint64_t sealed_size;	 /* of the parts cut so far */
 	uint32_t sealed_crc;
+	uint64_t sealed_sum;
 	uint64_t sent;
 	uint32_t early_left;
 	struct sl_attempt *a;
@@ -244,6 +250,8 @@ void sl_resume_back(struct sl_xfer *x);
 uint64_t sl_resume_target(const struct sl_upload *u);
 /* The store has this part already. */
 bool sl_resume_has(struct sl_attempt *a, const struct sl_part_buf *p);
+/* It stands for this one, which need not be sent. */
+void sl_resume_adopt(struct sl_attempt *a, const struct sl_part_buf *p);
 
 /* send.c */
 void sl_send_pump_locked(struct sl_engine *e);

@@ -290,6 +290,7 @@ int sl_upload_restart(struct sl_upload *u)
 	sl_budget_shut(&e->budget, &u->share);
 	u->sealed_size = 0;
 	u->sealed_crc = 0;
+	u->sealed_sum = 0;
 	u->sent = 0;
 	u->early_left = sl_schedule_spare_parts(&e->schedule, u->hint);
 	u->closed = u->commit_want = u->final = u->reopen = false;

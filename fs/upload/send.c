@@ -26,6 +26,7 @@ static void build_iov(struct sl_xfer *x, const struct sl_part_buf *p)
 		x->iov[x->op.body_count++] = (struct iovec){ q->data, q->len };
 	x->op.size = p->size;
 	x->op.crc32 = p->crc;
+	x->op.sum = p->sum;
 }
 
 static void xfer_done(struct sl_op *op);
@@ -87,6 +88,7 @@ static void start_urgent_locked(struct sl_engine *e, struct sl_attempt *a)
 		x->op.part_count = a->acked;
 		x->op.size = a->u->sealed_size;
 		x->op.crc32 = a->u->sealed_crc;
+		x->op.sum = a->u->sealed_sum;
 	}
 	if (e->stopping)
 		x->op.retry_for_ms = 0;
@@ -154,7 +156,7 @@ static int check_object(struct sl_upload *u, const struct sl_op *op,
 				    "the store did not say its checksum of "
 				    "'%s'", u->key);
 	if (o->proof == SL_PROOF_NONE &&
-	    (u->e->backend->caps & SL_CAP_CHECKSUM) && !o->has_crc32)
+	    (u->e->backend->caps & SL_CAP_CHECKSUM))
 		return sl_error_set(err, EPROTO,
 				    "the store did not confirm the checksum of "
 				    "'%s'", u->key);
@@ -224,6 +226,7 @@ static void part_back(struct sl_xfer *x)
 		slot->number = p->number;
 		slot->size = p->size;
 		slot->crc32 = p->crc;
+		slot->sum = p->sum;
 		a->acked++;
 		u->e->bytes_sent += p->size;
 		if (u->a == a)
@@ -274,6 +277,7 @@ static void tell_journal(struct sl_engine *e, const struct sl_xfer *x)
 		p.number = x->part->number;
 		p.size = x->part->size;
 		p.crc32 = x->part->crc;
+		p.sum = x->part->sum;
 		e->journal->part(e->journal_arg, x->a->u, op->upload_id, &p);
 	} else if ((gone && (x->job == SL_JOB_COMPLETE ||
 			     x->job == SL_JOB_ABORT)) ||

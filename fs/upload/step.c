@@ -2,7 +2,9 @@
 /*
  * The bytes of one step, without any lock: copied, summed, and shown to who
  * looks at them. Each piece is small enough to stay in the processor's cache
- * from the first of these to the last: memory is read once.
+ * from the first of these to the last: memory is read once. What is summed is
+ * what will be sent, where it lies then. Who looks sums it too, mostly, and
+ * answers with the CRC32, which is joined to that of the bytes before.
  */
 #include <string.h>
 
@@ -19,9 +21,12 @@ static void do_bytes(struct sl_step *st, struct sl_source *src,
 		memset(dst, 0, n);
 	else if (dst != src->data)
 		memcpy(dst, src->data, n);
-	st->crc = sl_crc32(st->crc, dst, n);
 	if (tap)
-		tap->bytes(tap, dst, n);
+		st->crc = sl_crc32_combine(st->crc, tap->bytes(tap, dst, n),
+					   n);
+	else
+		st->crc = sl_crc32(st->crc, dst, n);
+	st->sum = sl_sum(st->kind, st->sum, dst, n);
 	if (src->data)
 		src->data += n;
 }

@@ -94,9 +94,12 @@ int sl_upload_new(struct sl_engine *e, const char *key, uint64_t size_hint,
 /*
  * Before the first byte: goes on with an upload id that an earlier copy of
  * the same key left behind ('kept'), without sending again what is stored.
- * -EOPNOTSUPP: the store does not tell; -EBUSY: it has begun already.
+ * known: what the journal was told of its parts (copied; may be none), for
+ * stores that do not list checksums. -EOPNOTSUPP: the store does not tell;
+ * -EBUSY: it has begun already. -ENOMEM.
  */
-int sl_upload_resume(struct sl_upload *u, const char *upload_id)
+int sl_upload_resume(struct sl_upload *u, const char *upload_id,
+		     const struct sl_part *known, uint32_t count)
 	SL_MUST_CHECK;
 /*
  * The final size has become known, before the first part is full. -EFBIG as
@@ -114,7 +117,11 @@ void *sl_upload_arg(struct sl_upload *u);
  * have been seen, too.
  */
 struct sl_tap {
-	void (*bytes)(struct sl_tap *t, const void *p, size_t n);
+	/*
+	 * Answers the CRC32 of just these bytes: who looks at them has it as a
+	 * rule, and then they need not be summed twice.
+	 */
+	uint32_t (*bytes)(struct sl_tap *t, const void *p, size_t n);
 	/*
 	 * From the first byte again; and: nothing more comes, the upload is
 	 * gone. Both are called with locks held, must not block and not call

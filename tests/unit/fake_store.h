@@ -7,6 +7,7 @@
 #ifndef FAKE_STORE_H
 #define FAKE_STORE_H
 
+#include <stdio.h>
 #include <string.h>
 
 #include "backend.h"
@@ -26,6 +27,7 @@ struct fake_object {
 	bool visible;
 	uint64_t size;
 	uint32_t crc;
+	uint64_t sum; /* as 'b.sum' has it */
 	int commits;
 };
 
@@ -34,6 +36,7 @@ struct fake_upload {
 	char *key;
 	uint64_t size[FAKE_PARTS];
 	uint32_t crc[FAKE_PARTS];
+	uint64_t sum[FAKE_PARTS];
 };
 
 struct fake {
@@ -50,6 +53,7 @@ struct fake {
 	int fail_nth[F__COUNT]; /* 1: the first; 0: none; -1: all */
 	int fail_err[F__COUNT];
 	bool mute;		/* does not confirm checksums */
+	bool bare_list;		/* lists parts without checksums */
 	int busy, most_busy;
 	struct fake_object objects[FAKE_OBJECTS];
 	struct fake_upload uploads[FAKE_OBJECTS];
@@ -100,40 +104,51 @@ FAKE_START(complete, F_COMPLETE)
 FAKE_START(abort, F_ABORT)
 FAKE_START(list_parts, F_LIST)
 
-static int fake_body_sum(const struct sl_op *op, uint32_t *crc)
+static int fake_body_sum(struct fake *f, const struct sl_op *op,
+			 uint32_t *crc)
 {
-	uint64_t n = 0;
+	uint64_t n = 0, sum = 0;
 
 	*crc = 0;
 	for (int i = 0; i < op->body_count; i++) {
 		*crc = sl_crc32(*crc, op->body[i].iov_base,
 				op->body[i].iov_len);
+		sum = sl_sum(f->b.sum, sum, op->body[i].iov_base,
+			     op->body[i].iov_len);
 		n += op->body[i].iov_len;
 	}
-	return n == op->size && *crc == op->crc32 ? 0 : -EBADMSG;
+	return n == op->size && *crc == op->crc32 && sum == op->sum ?
+		       0 : -EBADMSG;
 }
 
 static void fake_visible(struct fake *f, struct sl_op *op, uint64_t size,
 			 uint32_t crc)
 {
+	static const enum sl_proof proofs[SL_SUM__COUNT] = {
+		[SL_SUM_NONE] = SL_PROOF_CRC32,
+		[SL_SUM_CRC32C] = SL_PROOF_CRC32C,
+		[SL_SUM_CRC64] = SL_PROOF_CRC64,
+	};
 	struct fake_object *o = fake_object(f, op->key);
+	bool says = !f->mute && !f->b.sum;
 
 	o->visible = true;
 	o->size = size;
 	o->crc = crc;
+	o->sum = op->sum;
 	o->commits++;
 	op->obj = (struct sl_object){
 		.size = size,
-		.has_crc32 = !f->mute,
-		.crc32 = f->mute ? 0 : crc,
-		.proof = f->mute ? SL_PROOF_NONE : SL_PROOF_CRC32,
+		.has_crc32 = says,
+		.crc32 = says ? crc : 0,
+		.proof = f->mute ? SL_PROOF_NONE : proofs[f->b.sum],
 	};
 }
 
 static int fake_do_complete(struct fake *f, struct sl_op *op,
 			    struct fake_upload *u)
 {
-	uint64_t size = 0;
+	uint64_t size = 0, sum = 0;
 	uint32_t crc = 0;
 
 	if (u->gone)
@@ -142,6 +157,7 @@ static int fake_do_complete(struct fake *f, struct sl_op *op,
 		uint32_t n = op->parts[i].number;
 
 		if (n != i + 1 || u->crc[n] != op->parts[i].crc32 ||
+		    u->sum[n] != op->parts[i].sum ||
 		    u->size[n] != op->parts[i].size)
 			return -EPROTO;
 		if (i + 1 < op->part_count &&
@@ -149,21 +165,34 @@ static int fake_do_complete(struct fake *f, struct sl_op *op,
 			return -EPROTO;
 		size += u->size[n];
 		crc = sl_crc32_combine(crc, u->crc[n], u->size[n]);
+		sum = sl_sum_combine(f->b.sum, sum, u->sum[n], u->size[n]);
 	}
-	if (size != op->size || crc != op->crc32)
+	if (size != op->size || crc != op->crc32 || sum != op->sum)
 		return -EBADMSG;
 	u->gone = true;
 	fake_visible(f, op, size, crc);
 	return 0;
 }
 
-static int fake_do_list(struct fake_upload *u, struct sl_op *op)
+static struct sl_part fake_stored(const struct fake_upload *u, uint32_t n)
+{
+	struct sl_part p = { .number = n, .size = u->size[n],
+			     .crc32 = u->crc[n] };
+
+	snprintf(p.etag, sizeof(p.etag), "\"%08x\"", p.crc32);
+	return p;
+}
+
+static int fake_do_list(struct fake *f, struct fake_upload *u,
+			struct sl_op *op)
 {
 	int r = u->gone ? -ESTALE : 0;
 
 	for (uint32_t n = 1; !r && n < FAKE_PARTS; n++) {
-		struct sl_part p = { n, u->size[n], u->crc[n], "\"e\"" };
+		struct sl_part p = fake_stored(u, n);
 
+		if (f->bare_list)
+			p.crc32 = 0;
 		if (u->size[n])
 			r = op->on_part(op, &p);
 	}
@@ -197,8 +226,8 @@ static int fake_do(struct fake *f, struct sl_op *op, enum fake_kind k,
 			return -ESTALE;
 		u->size[op->part_number] = op->size;
 		u->crc[op->part_number] = crc;
-		op->part = (struct sl_part){ op->part_number, op->size, crc,
-					     "\"e\"" };
+		u->sum[op->part_number] = op->sum;
+		op->part = fake_stored(u, op->part_number);
 		return 0;
 	case F_COMPLETE:
 		return fake_do_complete(f, op, u);
@@ -206,7 +235,7 @@ static int fake_do(struct fake *f, struct sl_op *op, enum fake_kind k,
 		u->gone = true;
 		return 0;
 	case F_LIST:
-		return fake_do_list(u, op);
+		return fake_do_list(f, u, op);
 	case F__COUNT:
 		break;
 	}
@@ -252,7 +281,7 @@ static void *fake_main(void *arg)
 			err = f->fail_err[k];
 		sl_mutex_unlock(&f->lock);
 		if (!err && (k == F_PUT || k == F_PART))
-			err = fake_body_sum(op, &crc);
+			err = fake_body_sum(f, op, &crc);
 		sl_mutex_lock(&f->lock);
 		if (!err)
 			err = fake_do(f, op, k, crc);

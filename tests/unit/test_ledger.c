@@ -121,7 +121,8 @@ static int count_upload(void *arg, const char *key, const char *id)
 static void test_uploads(void **state)
 {
 	struct sl_ledger *l = open_ok(false);
-	struct sl_part p = { 1, 5, 6, "\"e\"" };
+	struct sl_part p = { .number = 1, .size = 5, .crc32 = 6,
+			     .etag = "\"e\"" };
 	char got[256] = "";
 
 	(void)state;
@@ -136,6 +137,76 @@ static void test_uploads(void **state)
 	assert_string_equal(got, "n/a=id1;n/b=id3;");
 	close_ok(l);
 	close_ok(open_ok(false));
+}
+
+static int see_part(void *arg, const struct sl_part *p)
+{
+	char *out = arg;
+
+	snprintf(out + strlen(out), 128, "%u %llu %08x %llx %s;", p->number,
+		 (unsigned long long)p->size, p->crc32,
+		 (unsigned long long)p->sum, p->etag);
+	return 0;
+}
+
+/* With the sum that the store wanted, or without; one id's only. */
+static void test_parts(void **state)
+{
+	struct sl_ledger *l = open_ok(false);
+	struct sl_part p = { .number = 2, .size = UINT64_C(5) << 30,
+			     .crc32 = 0xfedcba98, .sum = UINT64_MAX - 1,
+			     .etag = "\"e\"" };
+	struct sl_part q = { .number = 1, .size = 7, .crc32 = 8 };
+	char got[256] = "";
+
+	(void)state;
+	assert_int_equal(begin(l, "n/a", "id1"), 0);
+	assert_int_equal(begin(l, "n/b", "id2"), 0);
+	assert_int_equal(sl_ledger_upload_part(l, "id1", &p), 0);
+	assert_int_equal(sl_ledger_upload_part(l, "id1", &q), 0);
+	assert_int_equal(sl_ledger_upload_part(l, "id2", &q), 0);
+	assert_int_equal(barrier(l), 0);
+	assert_int_equal(query("SELECT count(*) FROM parts WHERE sum IS NULL"),
+			 2);
+	assert_int_equal(sl_ledger_parts(l, "id1", see_part, got, NULL), 0);
+	assert_string_equal(got, "1 7 00000008 0 ;"
+			    "2 5368709120 fedcba98 fffffffffffffffe \"e\";");
+	assert_int_equal(sl_ledger_upload_end(l, "id1"), 0);
+	assert_int_equal(barrier(l), 0);
+	got[0] = '\0';
+	assert_int_equal(sl_ledger_parts(l, "id1", see_part, got, NULL), 0);
+	assert_string_equal(got, "");
+	close_ok(l);
+}
+
+/* A ledger that the program before this one left in the middle of a copy. */
+static void test_parts_without_sums(void **state)
+{
+	struct sl_part p = { .number = 1, .size = 5, .crc32 = 6, .sum = 7,
+			     .etag = "\"e\"" };
+	char got[256] = "";
+	struct sl_ledger *l;
+
+	(void)state;
+	close_ok(open_ok(false));
+	query("ALTER TABLE parts DROP COLUMN sum");
+	query("PRAGMA user_version=2");
+	query("INSERT INTO uploads VALUES('id','n/a')");
+	query("INSERT INTO parts VALUES('id','\"e\"',1,5,6)");
+	l = open_ok(false);
+	assert_int_equal(sl_ledger_parts(l, "id", see_part, got, NULL), 0);
+	assert_string_equal(got, "1 5 00000006 0 \"e\";");
+	assert_int_equal(sl_ledger_upload_part(l, "id", &p), 0);
+	assert_int_equal(barrier(l), 0);
+	got[0] = '\0';
+	assert_int_equal(sl_ledger_parts(l, "id", see_part, got, NULL), 0);
+	assert_string_equal(got, "1 5 00000006 7 \"e\";");
+	close_ok(l);
+	query("UPDATE parts SET number=-1");
+	l = open_ok(false);
+	assert_int_equal(sl_ledger_parts(l, "id", see_part, got, NULL),
+			 -EUCLEAN);
+	close_ok(l);
 }
 
 static void test_meta(void **state)
@@ -264,6 +335,7 @@ static void test_versions(void **state)
 	/* The first version had no facts. */
 	query("DROP TRIGGER files_end");
 	query("DROP TABLE facts");
+	query("ALTER TABLE parts DROP COLUMN sum");
 	query("PRAGMA user_version=1");
 	close_ok(open_ok(false));
 	query("DELETE FROM facts");
@@ -359,6 +431,8 @@ int main(void)
 		T(test_facts),
 		T(test_states),
 		T(test_uploads),
+		T(test_parts),
+		T(test_parts_without_sums),
 		T(test_meta),
 		T(test_events_are_capped),
 		T(test_modes_and_lock),

@@ -55,7 +55,7 @@ static struct sl_upload *again(struct rig *r)
 {
 	struct sl_upload *u = make(r, KEY);
 
-	assert_int_equal(sl_upload_resume(u, r->kept_id), 0);
+	assert_int_equal(sl_upload_resume(u, r->kept_id, NULL, 0), 0);
 	return u;
 }
 
@@ -303,14 +303,14 @@ static void test_too_late(void **state)
 	interrupt_at(&r, 10 * MIB, 1);
 	u = make(&r, KEY);
 	assert_int_equal(put_bytes(u, "x", 1), 0);
-	assert_int_equal(sl_upload_resume(u, r.kept_id), -EBUSY);
+	assert_int_equal(sl_upload_resume(u, r.kept_id, NULL, 0), -EBUSY);
 	sl_upload_unref(u);
 	u = again(&r);
-	assert_int_equal(sl_upload_resume(u, r.kept_id), -EBUSY);
+	assert_int_equal(sl_upload_resume(u, r.kept_id, NULL, 0), -EBUSY);
 	sl_upload_unref(u);
 	r.f->b.caps &= ~(unsigned)SL_CAP_UPLOADS;
 	u = make(&r, KEY);
-	assert_int_equal(sl_upload_resume(u, r.kept_id), -EOPNOTSUPP);
+	assert_int_equal(sl_upload_resume(u, r.kept_id, NULL, 0), -EOPNOTSUPP);
 	sl_upload_unref(u);
 	rig_stop(&r);
 }

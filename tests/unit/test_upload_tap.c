@@ -31,16 +31,18 @@ static struct seen *of(struct sl_tap *t)
 	return sl_container_of(t, struct seen, tap);
 }
 
-static void on_bytes(struct sl_tap *t, const void *p, size_t n)
+static uint32_t on_bytes(struct sl_tap *t, const void *p, size_t n)
 {
 	struct seen *s = of(t);
+	uint32_t crc = sl_crc32(0, p, n);
 
 	assert_false(__atomic_exchange_n(&s->inside, 1, __ATOMIC_SEQ_CST));
-	s->crc = sl_crc32(s->crc, p, n);
+	s->crc = sl_crc32_combine(s->crc, crc, n);
 	s->size += n;
 	if (n > s->largest)
 		s->largest = n;
 	__atomic_store_n(&s->inside, 0, __ATOMIC_SEQ_CST);
+	return crc;
 }
 
 static void on_restart(struct sl_tap *t)

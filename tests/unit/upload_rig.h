@@ -17,6 +17,7 @@
 #include "upload/upload.h"
 
 #define MIB ((size_t)1 << 20)
+#define RIG_NOTED 64
 
 struct waiter {
 	struct sl_wait w;
@@ -31,7 +32,9 @@ struct rig {
 	struct sl_clock clock;
 	struct sl_mutex lock;
 	int64_t now;
+	enum sl_sum sum; /* what the store wants besides */
 	int begun, parts, ended, kept;
+	struct sl_part noted[RIG_NOTED]; /* by number - 1 */
 	char kept_id[16];	/* the last */
 	int journal_err;
 	void (*ready)(void *arg, int err); /* held back if 'hold' */
@@ -84,6 +87,8 @@ static inline void j_part(void *arg, struct sl_upload *u, const char *id,
 	assert_true(p->number > 0 && p->size > 0);
 	SL_LOCK_SCOPE(&r->lock);
 	r->parts++;
+	if (p->number <= RIG_NOTED)
+		r->noted[p->number - 1] = *p;
 }
 
 static inline void j_ended(void *arg, struct sl_upload *u, const char *id)
@@ -122,6 +127,7 @@ static inline void rig_start_with(struct rig *r, uint64_t memory,
 	};
 
 	r->f = fake_new(min_part, 1000);
+	r->f->b.sum = r->sum;
 	r->clock = (struct sl_clock){ rig_now, rig_now };
 	r->now = 1000;
 	sl_mutex_init(&r->lock);
