@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "backend.h"
+#include "backends/azure/azure.h"
 #include "backends/file/file.h"
+#include "backends/gcs/gcs.h"
 #include "backends/null/null.h"
 #include "backends/s3/s3.h"
 #include "backends/trace/trace.h"
@@ -19,6 +21,9 @@ static const struct {
 		    struct sl_backend **ret, struct sl_error *e);
 } registry[] = {
 	{ "s3:", sl_s3_backend_open },
+	{ "gs:", sl_gcs_backend_open },
+	{ "https:", sl_azure_backend_open },
+	{ "http:", sl_azure_backend_open },
 	{ "file:", sl_file_backend_open },
 	{ "null:", sl_null_backend_open },
 };

@@ -41,6 +41,8 @@ static const struct sl_option table[] = {
 	  "the DevOps API" },
 	{ "s3_endpoint", SL_OPTION_URL, FIELD(s3_endpoint), 0, 0, "URL",
 	  "that of the bucket's region", "S3 endpoint to upload to" },
+	{ "gcs_endpoint", SL_OPTION_URL, FIELD(gcs_endpoint), 0, 0, "URL",
+	  "Google's", "Google Cloud Storage endpoint to upload to" },
 	{ "memory", SL_OPTION_MIB, FIELD(memory), 32, 1048576, "MIB",
 	  "256, or a quarter of what there is or is free",
 	  "byte budget of all uploads together, in MiB" },

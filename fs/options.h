@@ -35,6 +35,7 @@ struct sl_options {
 	char *token_file;	/* or NULL */
 	char *api_url;
 	char *s3_endpoint;	/* NULL: the cloud's own */
+	char *gcs_endpoint;	/* the same for Google Cloud Storage */
 	uint64_t memory;	/* bytes */
 	int connections;
 	uint64_t rate;		/* upload bytes a second; 0: no limit */
@@ -62,6 +63,14 @@ int sl_options_parse(struct sl_options *o, int argc, char **argv,
  * the places. The environment variable is overwritten after reading.
  */
 int sl_options_token(struct sl_options *o, struct sl_error *e) SL_MUST_CHECK;
+/* The endpoint option that is about the store of 'url', or NULL. */
+const char *sl_options_endpoint(const struct sl_options *o, const char *url);
+/*
+ * May files go to this directory? The real service names none without TLS;
+ * only a stand-in on this machine does. -EINVAL.
+ */
+int sl_options_check_store(const struct sl_options *o, const char *url,
+			   struct sl_error *e) SL_MUST_CHECK;
 void sl_options_release(struct sl_options *o);
 /*
  * The rules and their verdicts, as a policy file of which every line says

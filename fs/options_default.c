@@ -97,30 +97,55 @@ static bool is_vendor(const char *url)
 	return n > d && !strncasecmp(host + n - d, domain, d);
 }
 
-static int default_endpoint(struct sl_options *o, struct sl_error *e)
+static const struct {
+	const char *variable, *option;
+	bool bare; /* may be HOST:PORT, and means http then */
+} endpoint_variables[] = {
+	{ "AWS_ENDPOINT_URL_S3", "s3_endpoint", false },
+	{ "AWS_ENDPOINT_URL", "s3_endpoint", false },
+	{ "STORAGE_EMULATOR_HOST", "gcs_endpoint", true },
+};
+
+static bool has_endpoint(const struct sl_options *o, const char *name)
 {
-	static const char *const names[] = {
-		"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
-	};
+	return strcmp(name, "gcs_endpoint") ? o->s3_endpoint != NULL :
+					      o->gcs_endpoint != NULL;
+}
 
-	if (o->s3_endpoint || is_vendor(o->api_url))
-		return 0;
-	for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
-		const char *v = getenv(names[i]);
-		int r;
+static int take_variable(struct sl_options *o, size_t i, const char *v,
+			 struct sl_error *e)
+{
+	SL_CLEANUP(free) char *url = NULL;
+	const char *name = endpoint_variables[i].variable;
+	bool bare = endpoint_variables[i].bare && !strstr(v, "://");
+	int r;
 
-		if (!v || !*v)
-			continue;
-		r = sl_option_set(o, option("s3_endpoint"), v, e);
-		if (r) {
-			sl_error_prefix(e, "$%s", names[i]);
-			return r;
-		}
-		sl_log_warn("uploads go to %s because $%s says so", v,
-			    names[i]);
-		return 0;
+	if (asprintf(&url, "%s%s", bare ? "http://" : "", v) < 0) {
+		url = NULL;
+		return out_of_memory(e);
 	}
+	r = sl_option_set(o, option(endpoint_variables[i].option), url, e);
+	if (r) {
+		sl_error_prefix(e, "$%s", name);
+		return r;
+	}
+	sl_log_warn("uploads go to %s because $%s says so", url, name);
 	return 0;
+}
+
+static int default_endpoints(struct sl_options *o, struct sl_error *e)
+{
+	int r = 0;
+
+	if (is_vendor(o->api_url))
+		return 0;
+	for (size_t i = 0; !r && i < SL_ARRAY_LEN(endpoint_variables); i++) {
+		const char *v = getenv(endpoint_variables[i].variable);
+
+		if (v && *v && !has_endpoint(o, endpoint_variables[i].option))
+			r = take_variable(o, i, v, e);
+	}
+	return r;
 }
 
 int sl_options_defaults(struct sl_options *o, struct sl_error *e)
@@ -139,8 +164,34 @@ int sl_options_defaults(struct sl_options *o, struct sl_error *e)
 	if (!r && !o->api_url)
 		r = sl_option_set(o, option("api_url"), SL_API_URL, e);
 	if (!r)
-		r = default_endpoint(o, e);
+		r = default_endpoints(o, e);
 	if (!r && !o->fuse_opts && !(o->fuse_opts = strdup("")))
 		r = out_of_memory(e);
 	return r;
+}
+
+const char *sl_options_endpoint(const struct sl_options *o, const char *url)
+{
+	const struct {
+		const char *scheme, *endpoint;
+	} schemes[] = {
+		{ "s3://", o->s3_endpoint },
+		{ "gs://", o->gcs_endpoint },
+	};
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(schemes); i++)
+		if (!strncmp(url, schemes[i].scheme,
+			     strlen(schemes[i].scheme)))
+			return schemes[i].endpoint;
+	return NULL;
+}
+
+int sl_options_check_store(const struct sl_options *o, const char *url,
+			   struct sl_error *e)
+{
+	if (strncmp(url, "http:", 5) != 0 || !is_vendor(o->api_url))
+		return 0;
+	return sl_error_set(e, EINVAL, "the service names '%s' as the place "
+			    "for files, which is without TLS: nothing is sent "
+			    "there", url);
 }

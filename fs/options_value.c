@@ -339,6 +339,7 @@ void sl_options_release(struct sl_options *o)
 	free(o->token_file);
 	free(o->api_url);
 	free(o->s3_endpoint);
+	free(o->gcs_endpoint);
 	free(o->fuse_opts);
 	sl_secret_free(o->token);
 	memset(o, 0, sizeof(*o));

@@ -65,6 +65,8 @@ struct sl_cred_source_ops {
 			struct sl_cred_wait *w);
 	void (*cancel)(struct sl_cred_source *s, struct sl_cred_wait *w);
 	int64_t (*offset_ms)(struct sl_cred_source *s);
+	/* Optional; see sl_cred_over(). */
+	int (*over)(struct sl_cred_source *s);
 };
 
 struct sl_cred_source {
@@ -94,6 +96,16 @@ static inline void sl_cred_cancel(struct sl_cred_source *s,
 				  struct sl_cred_wait *w)
 {
 	s->ops->cancel(s, w);
+}
+
+/*
+ * -EROFS when it is known that nothing that needs these credentials will
+ * succeed any more (the migration is launched or closed), so that no request
+ * goes on being retried; else 0. Cheap, takes no lock, any thread.
+ */
+static inline int sl_cred_over(struct sl_cred_source *s)
+{
+	return s->ops->over ? s->ops->over(s) : 0;
 }
 
 #endif

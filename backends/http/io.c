@@ -13,8 +13,9 @@
  *   CREDS --ready()--> READY            (ASKING with no pause: CREDS at once)
  *
  * PARKED ends when its time has come and the retry budget (quota.c) has a
- * token. RUNNING may have two attempts at once (hedge.c); the second holds a
- * connection of its own.
+ * token; or, as ASKING does, with -EROFS when the source of credentials says
+ * that it is over (sl_cred_over). RUNNING may have two attempts at once
+ * (hedge.c); the second holds a connection of its own.
  *
  * Only RUNNING holds a connection: of the thread's quota, or, for priority 0,
  * of its reserve too. A call stays with the thread that first took it.
@@ -117,13 +118,25 @@ static struct sl_call *take(struct sl_io *io, int *ret_cred_err)
 	return c;
 }
 
-enum due { DUE_NONE, DUE_CANCEL, DUE_ASK, DUE_CRED_LATE };
+enum due { DUE_NONE, DUE_CANCEL, DUE_OVER, DUE_ASK, DUE_CRED_LATE };
+
+/*
+ * Nothing that it could be retried for will come: the source of credentials
+ * knows. In CREDS the source itself ends the wait.
+ */
+static bool over_locked(const struct sl_call *c)
+{
+	return (c->state == SL_CALL_PARKED || c->state == SL_CALL_ASKING) &&
+	       c->user->creds && sl_cred_over(c->user->creds);
+}
 
 static enum due due_locked(struct sl_io *io, struct sl_call *c, int64_t now)
 	SL_REQUIRES(io->http->lock)
 {
 	if (c->cancelled || io->http->stop)
 		return DUE_CANCEL;
+	if (over_locked(c))
+		return DUE_OVER;
 	if (now < c->due_ms)
 		return DUE_NONE;
 	switch (c->state) {
@@ -170,6 +183,10 @@ static void act_on_due(struct sl_io *io)
 	while ((c = next_due(io, &due))) {
 		if (due == DUE_CANCEL) {
 			cancel_call(io, c);
+		} else if (due == DUE_OVER) {
+			sl_error_prefix(&c->user->error, "the migration takes "
+					"no files any more");
+			sl_call_drop(io, c, -EROFS);
 		} else if (due == DUE_ASK) {
 			sl_call_ask(io, c);
 		} else {

@@ -8,58 +8,41 @@
 
 #include "backends/s3/internal.h"
 
-#define MAX_QUERY (32 * 1024)
-
-int sl_s3_query(struct sl_s3_query *q, const char *name, const char *value)
-{
-	if (q->query.len)
-		sl_buf_puts(&q->query, "&");
-	sl_buf_puts(&q->query, name);
-	sl_buf_puts(&q->query, "=");
-	return sl_sigv4_escape(&q->query, value, false);
-}
-
-int sl_s3_full_key(const struct sl_s3 *s, const char *key, struct sl_buf *b)
-{
-	sl_buf_puts(b, s->prefix);
-	return sl_buf_puts(b, key);
-}
-
-static int put_host(const struct sl_s3_task *t, const char *region,
+static int put_host(struct sl_cloud_task *t, const char *region,
 		    struct sl_buf *host)
 {
-	const struct sl_s3 *s = t->s3;
+	const struct sl_s3 *s = sl_s3_of(t->cloud);
+	const char *bucket = s->cloud.place;
 
 	if (!s->amazon)
 		return sl_buf_puts(host, s->authority);
-	if (t->step->discover)
-		return sl_buf_printf(host, "%s.s3.amazonaws.com", s->bucket);
-	return sl_buf_printf(host, "%s.s3.%s.amazonaws.com", s->bucket, region);
+	if (t->step == &sl_s3_discover)
+		return sl_buf_printf(host, "%s.s3.amazonaws.com", bucket);
+	return sl_buf_printf(host, "%s.s3.%s.amazonaws.com", bucket, region);
 }
 
-static int put_path(const struct sl_s3_task *t, struct sl_buf *path)
+static int put_path(struct sl_cloud_task *t, struct sl_buf *path)
 {
-	const struct sl_s3 *s = t->s3;
-	const struct sl_s3_step *step = t->step;
+	const struct sl_s3 *s = sl_s3_of(t->cloud);
+	const struct sl_cloud_step *step = t->step;
 
 	if (!s->amazon) {
 		sl_buf_puts(path, s->base_path);
 		sl_buf_puts(path, "/");
-		sl_sigv4_escape(path, s->bucket, false);
-		if (step->bucket)
+		sl_cloud_escape(path, s->cloud.place, false);
+		if (step->place)
 			return sl_buf_error(path);
 	}
 	sl_buf_puts(path, "/");
-	if (step->bucket)
+	if (step->place)
 		return sl_buf_error(path);
-	sl_sigv4_escape(path, s->prefix, true);
-	return sl_sigv4_escape(path, t->op->key, true);
+	return sl_cloud_key_path(t->cloud, t->op->key, true, path);
 }
 
-static int sign(struct sl_s3_task *t, const struct sl_cred *cred,
+static int sign(struct sl_cloud_task *t, const struct sl_cred *cred,
 		struct sl_sigv4 *sig, struct sl_buf *headers)
 {
-	struct sl_s3 *s = t->s3;
+	struct sl_s3 *s = sl_s3_of(t->cloud);
 	struct sl_sigv4_key key;
 	int err;
 
@@ -69,38 +52,46 @@ static int sign(struct sl_s3_task *t, const struct sl_cred *cred,
 	sig->id = cred->id;
 	sig->secret = cred->secret;
 	sig->token = cred->token;
-	sl_mutex_lock(&s->lock);
+	sl_mutex_lock(&s->cloud.lock);
 	key = s->key;
-	sl_mutex_unlock(&s->lock);
+	sl_mutex_unlock(&s->cloud.lock);
 	err = sl_sigv4_sign(sig, &key, headers);
 	if (!err) {
-		sl_mutex_lock(&s->lock);
+		sl_mutex_lock(&s->cloud.lock);
 		s->key = key;
-		sl_mutex_unlock(&s->lock);
+		sl_mutex_unlock(&s->cloud.lock);
 	}
 	explicit_bzero(&key, sizeof(key));
 	return err;
 }
 
-static int sign_or_not(struct sl_s3_task *t, const struct sl_cred *cred,
-		       struct sl_s3_query *q, struct sl_http_request *req)
+/* A body in chunks of the caller is not hashed: the checksums do that. */
+static const char *payload(struct sl_cloud_task *t,
+			   const struct sl_cloud_request *q)
+{
+	if (t->step->with_body)
+		return SL_SIGV4_UNSIGNED;
+	return q->body ? sl_s3_task_of(t)->hash : SL_SIGV4_EMPTY;
+}
+
+int sl_s3_build(struct sl_cloud_task *t, const struct sl_cloud_request *q,
+		struct sl_http_request *req, const struct sl_cred *cred)
 {
 	SL_CLEANUP(buf) struct sl_buf host = SL_BUF_INIT(1024);
 	SL_CLEANUP(buf) struct sl_buf path = SL_BUF_INIT(8192);
-	struct sl_s3 *s = t->s3;
+	struct sl_s3 *s = sl_s3_of(t->cloud);
 	char region[64];
 	struct sl_sigv4 sig = {
 		.region = region,
-		.now_ms = sl_s3_server_now(s),
+		.now_ms = sl_cloud_server_now(t->cloud),
 		.method = req->method,
-		.payload = q->payload,
+		.payload = payload(t, q),
 	};
 
-	sl_mutex_lock(&s->lock);
+	sl_mutex_lock(&s->cloud.lock);
 	memcpy(region, s->region, sizeof(region));
-	sl_mutex_unlock(&s->lock);
-	if (put_host(t, region, &host) || put_path(t, &path) ||
-	    sl_buf_error(&q->query) || sl_buf_error(&q->headers))
+	sl_mutex_unlock(&s->cloud.lock);
+	if (put_host(t, region, &host) || put_path(t, &path))
 		return -ENOMEM;
 	sig.host = sl_buf_str(&host);
 	sig.path = sl_buf_str(&path);
@@ -108,57 +99,7 @@ static int sign_or_not(struct sl_s3_task *t, const struct sl_cred *cred,
 	sl_buf_printf(&req->url, "%s://%s%s%s%s", s->https ? "https" : "http",
 		      sig.host, sig.path, q->query.len ? "?" : "", sig.query);
 	sl_buf_puts(&req->headers, sl_buf_str(&q->headers));
-	if (t->step->discover)
+	if (t->step == &sl_s3_discover)
 		return sl_buf_error(&req->headers);
 	return sign(t, cred, &sig, &req->headers);
-}
-
-static void set_body(struct sl_s3_task *t, struct sl_http_request *req)
-{
-	if (t->step->with_body) {
-		req->body = t->op->body;
-		req->body_count = t->op->body_count;
-		req->body_len = t->op->size;
-	} else if (t->xml.len && strcmp(req->method, "POST") == 0) {
-		t->xml_vec.iov_base = t->xml.data;
-		t->xml_vec.iov_len = t->xml.len;
-		req->body = &t->xml_vec;
-		req->body_count = 1;
-		req->body_len = t->xml.len;
-	}
-}
-
-/* A duplicate part has the same bytes; a read changes nothing. */
-static uint64_t hedge_bytes(const struct sl_s3_task *t)
-{
-	if (!t->step->hedge)
-		return 0;
-	return t->step->with_body ? t->op->size : t->op->length - t->got;
-}
-
-int sl_s3_prepare(struct sl_http_call *c, struct sl_http_request *req,
-		  const struct sl_cred *cred)
-{
-	struct sl_s3_task *t = sl_container_of(c, struct sl_s3_task, call);
-	struct sl_s3_query q = {
-		.query = SL_BUF_INIT(MAX_QUERY),
-		.headers = SL_BUF_INIT(8192),
-		.payload = SL_SIGV4_EMPTY,
-	};
-	int err = 0;
-
-	req->method = t->probe_get ? "GET" : t->step->method;
-	req->patient = t->step->patient;
-	req->expect = t->expect && t->step->with_body;
-	req->max_response = SL_S3_MAX_XML;
-	if (t->step->fill)
-		err = t->step->fill(t, &q);
-	set_body(t, req);
-	c->hedge_bytes = hedge_bytes(t);
-	req->fresh = req->method[0] == 'P' && !req->body_len;
-	if (!err)
-		err = sign_or_not(t, cred, &q, req);
-	sl_buf_release(&q.query);
-	sl_buf_release(&q.headers);
-	return err;
 }

@@ -16,49 +16,55 @@
 
 static void release(struct sl_s3 *s)
 {
-	for (struct sl_s3_id *e = s->ids, *next; e; e = next) {
-		next = e->next;
-		free(e);
-	}
-	free(s->bucket);
-	free(s->prefix);
+	sl_cloud_release(&s->cloud);
 	free(s->authority);
 	free(s->base_path);
 	explicit_bzero(&s->key, sizeof(s->key));
-	sl_cond_release(&s->idle);
-	sl_mutex_release(&s->lock);
 	free(s);
 }
 
 static void close_s3(struct sl_backend *b)
 {
-	struct sl_s3 *s = sl_container_of(b, struct sl_s3, b);
+	struct sl_cloud *c = sl_container_of(b, struct sl_cloud, b);
 
-	sl_mutex_lock(&s->lock);
-	s->closing = true;
-	for (struct sl_s3_task *t = s->tasks; t; t = t->next)
-		sl_http_cancel(s->http, &t->call);
-	while (s->running)
-		sl_cond_wait(&s->idle, &s->lock);
-	sl_mutex_unlock(&s->lock);
-	release(s);
+	sl_cloud_drain(c);
+	release(sl_s3_of(c));
 }
 
 static const struct sl_backend_ops s3_ops = {
 	.name = "s3",
 	.put = sl_s3_put,
-	.upload_begin = sl_s3_upload_begin,
-	.part = sl_s3_part,
-	.complete = sl_s3_complete,
-	.abort = sl_s3_abort,
-	.list_parts = sl_s3_list_parts,
-	.uploads = sl_s3_uploads,
-	.head = sl_s3_head,
-	.get = sl_s3_get,
+	.upload_begin = sl_cloud_mpu_begin,
+	.part = sl_cloud_mpu_part,
+	.complete = sl_cloud_mpu_complete,
+	.abort = sl_cloud_mpu_abort,
+	.list_parts = sl_cloud_mpu_list_parts,
+	.uploads = sl_cloud_mpu_uploads,
+	.head = sl_cloud_head,
+	.get = sl_cloud_get,
 	.list = sl_s3_list,
-	.remove = sl_s3_remove,
-	.cancel = sl_s3_cancel,
+	.remove = sl_cloud_remove,
+	.cancel = sl_cloud_cancel,
 	.close = close_s3,
+};
+
+static const struct sl_cloud_step *before(struct sl_cloud *c)
+{
+	SL_LOCK_SCOPE(&c->lock);
+	return sl_s3_of(c)->region_known ? NULL : &sl_s3_discover;
+}
+
+static const struct sl_cloud_dialect dialect = {
+	.task_size = sizeof(struct sl_s3_task),
+	.before = before,
+	.build = sl_s3_build,
+	.read_error = sl_s3_read_error,
+	.moved = sl_s3_moved,
+	.object = sl_s3_object,
+	.fill_head = sl_s3_fill_head,
+	.is_our_body = sl_s3_is_our_body,
+	.head = &sl_s3_head_step,
+	.mpu = &sl_s3_mpu,
 };
 
 static bool bucket_valid(const char *b, size_t n)
@@ -90,16 +96,10 @@ static int parse_url(struct sl_s3 *s, const char *url, struct sl_error *e)
 		return sl_error_set(e, EINVAL,
 				    "'%s' is not s3://BUCKET/[DIRECTORY/]",
 				    url);
-	s->bucket = strndup(bucket, (size_t)(slash - bucket));
-	s->prefix = strdup(slash + 1);
-	if (!s->bucket || !s->prefix)
+	s->cloud.place = strndup(bucket, (size_t)(slash - bucket));
+	if (!s->cloud.place)
 		return sl_error_set(e, ENOMEM, "out of memory");
-	n = strlen(s->prefix);
-	if (n >= MAX_KEY || s->prefix[0] == '/' || strstr(s->prefix, "//"))
-		return sl_error_set(e, EINVAL,
-				    "'%s' has a bad directory", url);
-	s->b.limits.max_key = (uint32_t)(MAX_KEY - n);
-	return 0;
+	return sl_cloud_set_prefix(&s->cloud, slash + 1, MAX_KEY, e);
 }
 
 static bool authority_valid(const char *a)
@@ -166,13 +166,9 @@ static int set_up(struct sl_s3 *s, const struct sl_backend_config *cfg,
 {
 	int err;
 
-	if (!cfg->http || !cfg->creds)
-		return sl_error_set(e, EINVAL,
-				    "s3 needs an HTTP client and credentials");
-	s->http = cfg->http;
-	s->creds = cfg->creds;
-	s->clock = &sl_clock_system;
-	err = parse_url(s, cfg->url, e);
+	err = sl_cloud_init(&s->cloud, &dialect, cfg, e);
+	if (!err)
+		err = parse_url(s, cfg->url, e);
 	if (err)
 		return err;
 	s->amazon = !cfg->endpoint;
@@ -190,11 +186,11 @@ int sl_s3_backend_open(const struct sl_backend_config *cfg,
 
 	if (!s)
 		return sl_error_set(e, ENOMEM, "out of memory");
-	s->b = (struct sl_backend){
+	s->cloud.b = (struct sl_backend){
 		.ops = &s3_ops,
 		.caps = SL_CAP_READ | SL_CAP_LIST | SL_CAP_UPLOADS |
 			SL_CAP_REMOVE | SL_CAP_CHECKSUM | SL_CAP_PARALLEL |
-			SL_CAP_DURABLE,
+			SL_CAP_DURABLE | SL_CAP_ABORT,
 		.limits = {
 			.min_part = 5 * MIB,
 			.max_part = 5 * GIB,
@@ -204,13 +200,11 @@ int sl_s3_backend_open(const struct sl_backend_config *cfg,
 		},
 		.proof = SL_PROOF_CRC32,
 	};
-	sl_mutex_init(&s->lock);
-	sl_cond_init(&s->idle);
 	err = set_up(s, cfg, e);
 	if (err) {
 		release(s);
 		return err;
 	}
-	*ret = &s->b;
+	*ret = &s->cloud.b;
 	return 0;
 }

@@ -19,6 +19,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "backends/cloud/text.h"
+
 #define SHA_LEN 32
 #define SHA_BLOCK 64
 #define MAX_HEADERS 32
@@ -29,17 +31,6 @@ struct header {
 	const char *value; /* borrowed, not ended */
 	size_t len;
 };
-
-void sl_sigv4_hex(char *dst, const unsigned char *p, size_t n)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		*dst++ = digits[p[i] >> 4];
-		*dst++ = digits[p[i] & 15];
-	}
-	*dst = '\0';
-}
 
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static EVP_MD *fetched; /* lives as long as the process */
@@ -66,30 +57,8 @@ int sl_sigv4_sha256(char *dst, const void *p, size_t n)
 	int err = sha256(md, n ? p : "", n);
 
 	if (!err)
-		sl_sigv4_hex(dst, md, sizeof(md));
+		sl_cloud_hex(dst, md, sizeof(md));
 	return err;
-}
-
-static bool is_plain(unsigned char c, bool keep_slash)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-	       c == '~' || (keep_slash && c == '/');
-}
-
-int sl_sigv4_escape(struct sl_buf *b, const char *s, bool keep_slash)
-{
-	while (*s) {
-		size_t n = 0;
-
-		while (is_plain((unsigned char)s[n], keep_slash))
-			n++;
-		sl_buf_append(b, s, n);
-		s += n;
-		if (*s)
-			sl_buf_printf(b, "%%%02X", (unsigned char)*s++);
-	}
-	return sl_buf_error(b);
 }
 
 /* The hash of a block of the key, each byte changed by 'pad', and text. */
@@ -305,7 +274,7 @@ static int signature(const struct sl_sigv4 *s, struct sl_sigv4_key *key,
 		err = hmac(mac, key->key, sizeof(key->key),
 			   sl_buf_str(&to_sign));
 	if (!err)
-		sl_sigv4_hex(hex, mac, sizeof(mac));
+		sl_cloud_hex(hex, mac, sizeof(mac));
 	return err;
 }
 

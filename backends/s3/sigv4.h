@@ -46,15 +46,7 @@ struct sl_sigv4 {
 int sl_sigv4_sign(const struct sl_sigv4 *s, struct sl_sigv4_key *cache,
 		  struct sl_buf *headers) SL_MUST_CHECK;
 
-/* Hex of n bytes, lower case; dst holds 2n+1. */
-void sl_sigv4_hex(char *dst, const unsigned char *p, size_t n);
 /* Hex SHA-256 of the bytes; dst holds 65. -EIO. */
 int sl_sigv4_sha256(char *dst, const void *p, size_t n) SL_MUST_CHECK;
-
-/*
- * Appends 's' percent-encoded as S3 signs it: A-Za-z0-9-._~ stay, and '/'
- * if 'keep_slash'.
- */
-int sl_sigv4_escape(struct sl_buf *b, const char *s, bool keep_slash);
 
 #endif

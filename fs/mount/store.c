@@ -350,7 +350,7 @@ static int open_parts(struct sl_store *s, struct sl_error *e)
 	struct sl_mount *m = s->mount;
 	struct sl_backend_config bc = {
 		.url = s->url,
-		.endpoint = m->opt->s3_endpoint,
+		.endpoint = sl_options_endpoint(m->opt, s->url),
 		.creds = sl_migration_creds(m->migration),
 		.http = m->http,
 	};
@@ -360,8 +360,10 @@ static int open_parts(struct sl_store *s, struct sl_error *e)
 		.memory = m->opt->memory,
 		.connections = m->opt->connections,
 	};
-	int r = sl_backend_open(&bc, &s->backend, e);
+	int r = sl_options_check_store(m->opt, s->url, e);
 
+	if (!r)
+		r = sl_backend_open(&bc, &s->backend, e);
 	if (r)
 		return r;
 	if (sl_verdicts_new(m->opt->policy, &s->verdicts))

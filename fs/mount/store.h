@@ -49,9 +49,9 @@ void sl_leftovers_remove(struct sl_leftovers *l, const char *id);
 /* The upload was given up but its parts stay. */
 /* Nothing of it is on its way any more: the next copy may have it. */
 void sl_leftovers_kept(struct sl_leftovers *l, const char *id);
-/* The newest idle one of 'key', now the owner's; malloc'd; NULL: none. */
-char *sl_leftovers_claim(struct sl_leftovers *l, const char *key,
-			 struct sl_upload *owner);
+/* 'up' goes on with the newest idle one of 'key', if there is one. */
+void sl_leftovers_resume(struct sl_store *s, const char *key,
+			 struct sl_upload *up);
 /* Is it one that a ledger of ours recorded? */
 bool sl_leftovers_has(struct sl_leftovers *l, const char *id);
 void sl_leftovers_orphan(struct sl_leftovers *l, struct sl_upload *owner);

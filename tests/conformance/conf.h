@@ -15,6 +15,12 @@
 #include "buf.h"
 #include "lock.h"
 
+/*
+ * One more need, beside the capabilities: every backend does multipart, but
+ * not every server that stands in for its store.
+ */
+#define CONF_MULTIPART (1u << 31)
+
 struct ctx {
 	struct sl_backend *b;
 	const struct sl_backend_config *cfg; /* to open another one */
@@ -30,6 +36,7 @@ struct conf_case {
 struct conf_table {
 	const struct conf_case *cases;
 	size_t count;
+	unsigned needs; /* of each case, beside its own */
 };
 
 extern const struct conf_table sl_conf_put, sl_conf_read, sl_conf_keys,
@@ -64,6 +71,8 @@ extern const struct conf_table sl_conf_put, sl_conf_read, sl_conf_keys,
 
 const char *sl_conf_err(int err);
 
+/* The store's own checksum of bytes; 0 where it has none. */
+uint64_t sl_conf_sum(const struct ctx *c, const void *p, size_t n);
 /* Bytes with a pattern that depends on 'seed'; malloc'd. */
 char *sl_conf_bytes(size_t n, uint32_t seed);
 /* "DIR/name" of the case; the buffers rotate. */
@@ -89,6 +98,7 @@ struct whole {
 	uint32_t count;
 	uint64_t size;
 	uint32_t crc32;
+	uint64_t sum; /* by the store's own checksum */
 };
 int sl_conf_complete(struct ctx *c, const char *key, const char *id,
 		     const struct whole *w);
@@ -117,8 +127,11 @@ void sl_conf_flight_start(struct ctx *c, struct flight *f,
 			  void (*start)(struct sl_backend *, struct sl_op *));
 /* Until at most 'left' are under way. */
 void sl_conf_flight_wait(struct flight *f, int left);
-void sl_conf_put_op(struct flight_op *o, const char *key, const void *p,
-		    size_t n);
+void sl_conf_put_op(struct ctx *c, struct flight_op *o, const char *key,
+		    const void *p, size_t n);
+/* Makes the checksums of an op, or of a whole, wrong by these bits. */
+void sl_conf_spoil(struct ctx *c, uint32_t *crc32, uint64_t *sum,
+		   uint32_t bits);
 
 /* Removes objects and uploads below a prefix, as far as the store can. */
 int sl_conf_clean(struct ctx *c, const char *prefix);

@@ -47,11 +47,12 @@ void sl_conf_flight_wait(struct flight *f, int left)
 		sl_cond_wait(&f->landed, &f->lock);
 }
 
-void sl_conf_put_op(struct flight_op *o, const char *key, const void *p,
-		    size_t n)
+void sl_conf_put_op(struct ctx *c, struct flight_op *o, const char *key,
+		    const void *p, size_t n)
 {
 	*o = (struct flight_op){ .op = { .key = key, .size = n,
 					 .crc32 = sl_crc32(0, p, n),
+					 .sum = sl_conf_sum(c, p, n),
 					 .retry_for_ms = -1 } };
 	/* An iovec cannot say const; a store only reads it. */
 	memcpy(&o->iov.iov_base, &p, sizeof(p));
@@ -77,7 +78,7 @@ static struct fleet *fleet_new(struct ctx *c)
 	for (int i = 0; i < MANY; i++) {
 		t->keys[i] = strdup(sl_conf_key(c, "d%d/o%02d", i % 7, i));
 		t->data[i] = sl_conf_bytes(BODY, (uint32_t)i + 100);
-		sl_conf_put_op(&t->ops[i], t->keys[i], t->data[i], BODY);
+		sl_conf_put_op(c, &t->ops[i], t->keys[i], t->data[i], BODY);
 	}
 	return t;
 }
@@ -213,4 +214,7 @@ static const struct conf_case cases[] = {
 	{ "cancel", 0, cancel },
 	{ "close_in_flight", 0, close_in_flight },
 };
-const struct conf_table sl_conf_flight = { cases, SL_ARRAY_LEN(cases) };
+const struct conf_table sl_conf_flight = {
+	.cases = cases,
+	.count = SL_ARRAY_LEN(cases),
+};

@@ -13,18 +13,42 @@ static const char *const hard[] = {
 	"dir.with.dots/file", "u?/v#/w%20",
 };
 
+/* A store may have names that it does not take; then they are never there. */
+static int put_hard(struct ctx *c, const char *name, const char *text,
+		    bool *taken)
+{
+	const char *k = sl_conf_key(c, "%s", name);
+	struct flight_op o;
+	int err;
+
+	sl_conf_put_op(c, &o, k, text, strlen(text));
+	err = sl_backend_wait(c->b, sl_backend_put, &o.op);
+	*taken = !err;
+	if (!err)
+		return 0;
+	EXPECT_ERR(err, -EOPNOTSUPP);
+	EXPECT(o.op.error.text[0]);
+	TRY(sl_conf_absent(c, k));
+	if (c->b->caps & SL_CAP_REMOVE)
+		EXPECT_ERR(sl_conf_do_remove(c, k), 0);
+	return 0;
+}
+
 static int keys_hard(struct ctx *c)
 {
-	for (size_t i = 0; i < SL_ARRAY_LEN(hard); i++) {
-		const char *k = sl_conf_key(c, "%s", hard[i]);
+	bool taken[SL_ARRAY_LEN(hard)];
+	size_t count = 0;
 
-		TRY(sl_conf_put_bytes(c, k, hard[i], strlen(hard[i])));
-		TRY(sl_conf_is(c, k, hard[i], strlen(hard[i])));
+	for (size_t i = 0; i < SL_ARRAY_LEN(hard); i++) {
+		TRY(put_hard(c, hard[i], hard[i], &taken[i]));
+		count += taken[i];
 	}
+	EXPECT(count >= SL_ARRAY_LEN(hard) * 4 / 5);
 	/* None of them was taken for another. */
 	for (size_t i = 0; i < SL_ARRAY_LEN(hard); i++)
-		TRY(sl_conf_is(c, sl_conf_key(c, "%s", hard[i]), hard[i],
-			       strlen(hard[i])));
+		if (taken[i])
+			TRY(sl_conf_is(c, sl_conf_key(c, "%s", hard[i]),
+				       hard[i], strlen(hard[i])));
 	return 0;
 }
 
@@ -42,8 +66,11 @@ static int keys_hard_listed(struct ctx *c)
 	memcpy(sorted, hard, sizeof(hard));
 	qsort(sorted, SL_ARRAY_LEN(hard), sizeof(sorted[0]), compare);
 	for (size_t i = 0; i < SL_ARRAY_LEN(hard); i++) {
-		TRY(sl_conf_put_bytes(c, sl_conf_key(c, "%s", hard[i]), "", 0));
-		sl_buf_printf(&want, "%s%s\n", c->dir, sorted[i]);
+		bool taken;
+
+		TRY(put_hard(c, sorted[i], "", &taken));
+		if (taken)
+			sl_buf_printf(&want, "%s%s\n", c->dir, sorted[i]);
 	}
 	EXPECT_ERR(sl_conf_do_list(c, c->dir, true, &got), 0);
 	EXPECT(!strcmp(sl_buf_str(&got), sl_buf_str(&want)));
@@ -79,7 +106,10 @@ static const struct conf_case key_cases[] = {
 	{ "keys_hard_listed", SL_CAP_LIST | SL_CAP_REMOVE, keys_hard_listed },
 	{ "put_keys_long", 0, keys_long },
 };
-const struct conf_table sl_conf_keys = { key_cases, SL_ARRAY_LEN(key_cases) };
+const struct conf_table sl_conf_keys = {
+	.cases = key_cases,
+	.count = SL_ARRAY_LEN(key_cases),
+};
 
 /* Byte order of whole keys is not the order of a tree's directories. */
 static const char *const tree[] = {
@@ -206,7 +236,7 @@ static int put_many(struct ctx *c, struct flight_op *ops, char **keys)
 	sl_conf_flight_init(&f);
 	for (int i = 0; i < OBJECTS; i++) {
 		sl_conf_flight_wait(&f, WINDOW - 1);
-		sl_conf_put_op(&ops[i], keys[i], "", 0);
+		sl_conf_put_op(c, &ops[i], keys[i], "", 0);
 		sl_conf_flight_start(c, &f, &ops[i], sl_backend_put);
 	}
 	sl_conf_flight_wait(&f, 0);
@@ -258,5 +288,7 @@ static const struct conf_case list_cases[] = {
 	{ "list_stopped", SL_CAP_LIST, list_stopped },
 	{ "list_many", SL_CAP_LIST, list_many },
 };
-const struct conf_table sl_conf_list = { list_cases,
-					 SL_ARRAY_LEN(list_cases) };
+const struct conf_table sl_conf_list = {
+	.cases = list_cases,
+	.count = SL_ARRAY_LEN(list_cases),
+};

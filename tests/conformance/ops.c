@@ -41,6 +41,19 @@ const char *sl_conf_key(const struct ctx *c, const char *fmt, ...)
 	return dst;
 }
 
+uint64_t sl_conf_sum(const struct ctx *c, const void *p, size_t n)
+{
+	return sl_sum(c->b->sum, 0, p, n);
+}
+
+void sl_conf_spoil(struct ctx *c, uint32_t *crc32, uint64_t *sum,
+		   uint32_t bits)
+{
+	*crc32 ^= bits;
+	if (c->b->sum != SL_SUM_NONE)
+		*sum ^= bits;
+}
+
 /* Waits, and tells what the store said when a case may wonder. */
 static int wait_op(struct ctx *c,
 		   void (*start)(struct sl_backend *, struct sl_op *),
@@ -57,7 +70,7 @@ int sl_conf_put_bytes(struct ctx *c, const char *key, const void *p, size_t n)
 {
 	struct flight_op o;
 
-	sl_conf_put_op(&o, key, p, n);
+	sl_conf_put_op(c, &o, key, p, n);
 	EXPECT_ERR(wait_op(c, sl_backend_put, &o.op), 0);
 	EXPECT(o.op.obj.size == n);
 	EXPECT(!o.op.obj.has_crc32 || o.op.obj.crc32 == o.op.crc32);
@@ -149,6 +162,7 @@ int sl_conf_part(struct ctx *c, const char *key, const char *id,
 		.key = key, .upload_id = id, .part_number = number,
 		.body = body, .body_count = 1, .size = body->iov_len,
 		.crc32 = sl_crc32(0, body->iov_base, body->iov_len),
+		.sum = sl_conf_sum(c, body->iov_base, body->iov_len),
 		.retry_for_ms = -1,
 	};
 	int err = wait_op(c, sl_backend_part, &op);
@@ -158,6 +172,7 @@ int sl_conf_part(struct ctx *c, const char *key, const char *id,
 	EXPECT(op.part.number == number);
 	EXPECT(op.part.size == body->iov_len);
 	EXPECT(op.part.crc32 == op.crc32);
+	EXPECT(op.part.sum == op.sum);
 	*ret = op.part;
 	return 0;
 }
@@ -167,7 +182,8 @@ int sl_conf_complete(struct ctx *c, const char *key, const char *id,
 {
 	struct sl_op op = { .key = key, .upload_id = id, .parts = w->parts,
 			    .part_count = w->count, .size = w->size,
-			    .crc32 = w->crc32, .retry_for_ms = -1 };
+			    .crc32 = w->crc32, .sum = w->sum,
+			    .retry_for_ms = -1 };
 	int err = wait_op(c, sl_backend_complete, &op);
 
 	if (!err)

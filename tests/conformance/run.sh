@@ -3,8 +3,12 @@
 # Runs the conformance binary over every store that can be had here: a local
 # directory, the null store, versitygw (an S3 server we did not write; from
 # $SL_VERSITYGW, PATH or Go's bin), Ceph's gateway (a session token for one
-# prefix; no checksums but Content-MD5), and astra-sim when given. Says what it
-# skipped. Further words go to the binary of each run (say: --only 'list_*').
+# prefix; no checksums but Content-MD5), fake-gcs-server (Google's JSON API,
+# found as versitygw is, or from $SL_FAKE_GCS; it has no multipart uploads),
+# Azurite (from $SL_AZURITE or PATH; a SAS by stored access policy, made by
+# Azure's own library beside it), and each dialect of astra-sim when given. Says
+# what it skipped. Further words go to the binary of each run (say: --only
+# 'list_*').
 set -u
 
 if [ $# -lt 1 ]; then
@@ -21,16 +25,18 @@ fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sl-conf-XXXXXX") || exit 2
-server=
+server=''
+tokens=''
 failed=0
 
 # shellcheck disable=SC2317 # also called by the trap
 stop_server() {
-	if [ -n "$server" ]; then
-		kill "$server" 2>/dev/null
-		wait "$server" 2>/dev/null
-		server=
-	fi
+	for pid in $server $tokens; do
+		kill "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	server=''
+	tokens=''
 }
 
 # shellcheck disable=SC2317 # called by the trap
@@ -55,14 +61,15 @@ some_port() {
 		print 20000 + int(rand() * 12000) }'
 }
 
-find_versitygw() {
-	if [ -n "${SL_VERSITYGW:-}" ]; then
-		echo "$SL_VERSITYGW"
-	elif command -v versitygw >/dev/null; then
-		command -v versitygw
+# NAME [PATH]: a program of Go's; PATH if it is given.
+find_program() {
+	if [ -n "${2:-}" ]; then
+		echo "$2"
+	elif command -v "$1" >/dev/null; then
+		command -v "$1"
 	elif command -v go >/dev/null &&
-		[ -x "$(go env GOPATH)/bin/versitygw" ]; then
-		echo "$(go env GOPATH)/bin/versitygw"
+		[ -x "$(go env GOPATH)/bin/$1" ]; then
+		echo "$(go env GOPATH)/bin/$1"
 	fi
 }
 
@@ -96,7 +103,7 @@ start_versitygw() {
 }
 
 over_versitygw() {
-	gw=$(find_versitygw)
+	gw=$(find_program versitygw "${SL_VERSITYGW:-}")
 	if [ -z "$gw" ]; then
 		echo "# skipped: s3 over versitygw (not installed)"
 		return
@@ -155,6 +162,100 @@ over_rgw() {
 	stop_server
 }
 
+# Whom it lets in is nobody's business there; a token is asked for all the same.
+start_fake_gcs() {
+	python3 "$here/gcs_token.py" "$dir/gcs.json" \
+		>"$dir/fake-gcs.log" 2>&1 &
+	tokens=$!
+	try=0
+	while [ $try -lt 10 ]; do
+		port=$(some_port "7$try")
+		"$1" -backend memory -scheme http -host 127.0.0.1 \
+			-port "$port" >>"$dir/fake-gcs.log" 2>&1 &
+		server=$!
+		answers "$port" && [ -s "$dir/gcs.json" ] &&
+			curl -sf -o "$dir/answer" \
+				-H 'Content-Type: application/json' \
+				-d '{"name": "conformance"}' \
+				"http://127.0.0.1:$port/storage/v1/b" &&
+			return 0
+		kill "$server" 2>/dev/null
+		wait "$server" 2>/dev/null
+		try=$((try + 1))
+	done
+	cat "$dir/fake-gcs.log" >&2
+	stop_server
+	return 1
+}
+
+over_fake_gcs() {
+	fake=$(find_program fake-gcs-server "${SL_FAKE_GCS:-}")
+	if [ -z "$fake" ]; then
+		echo "# skipped: gcs over fake-gcs-server (not installed)"
+		return
+	fi
+	if ! start_fake_gcs "$fake"; then
+		echo "not ok - fake-gcs-server does not start"
+		failed=1
+		return
+	fi
+	run "gcs over fake-gcs-server" --url gs://conformance/some/dir/ \
+		--endpoint "http://127.0.0.1:$port" --gcs-file "$dir/gcs.json" \
+		--without multipart,uploads "$@"
+	stop_server
+}
+
+# npm puts a package's programs beside its libraries.
+find_azurite() {
+	azurite=${SL_AZURITE:-$(command -v azurite-blob)}
+	if [ -z "$azurite" ]; then
+		azurite=$here/../../build/tools/node_modules/.bin/azurite-blob
+	fi
+	[ -x "$azurite" ] || return 1
+	modules=$(cd "$(dirname "$azurite")/.." && pwd) || return 1
+	[ -d "$modules/@azure/storage-blob" ]
+}
+
+start_azurite() {
+	(umask 077 && head -c 64 /dev/urandom | base64 -w 0 >"$dir/key")
+	try=0
+	while [ $try -lt 10 ]; do
+		port=$(some_port "9$try")
+		AZURITE_ACCOUNTS="conformance:$(cat "$dir/key")" "$azurite" \
+			--silent --location "$dir/azurite" \
+			--blobHost 127.0.0.1 --blobPort "$port" \
+			--disableTelemetry --skipApiVersionCheck \
+			>"$dir/azurite.log" 2>&1 &
+		server=$!
+		answers "$port" && NODE_PATH=$modules node \
+			"$here/azurite.js" \
+			"http://127.0.0.1:$port/conformance" conformance \
+			box <"$dir/key" >"$dir/sas" 2>>"$dir/azurite.log" &&
+			return 0
+		stop_server
+		try=$((try + 1))
+	done
+	cat "$dir/azurite.log" >&2
+	return 1
+}
+
+# What it cannot check (CRC64) is met with Content-MD5.
+over_azurite() {
+	if ! find_azurite; then
+		echo "# skipped: azure over Azurite (not installed)"
+		return
+	fi
+	if ! start_azurite; then
+		echo "not ok - azurite does not start"
+		failed=1
+		return
+	fi
+	run "azure over Azurite" \
+		--url "$(sed -n 's/^url=//p' "$dir/sas")/some/dir/" \
+		--sas "$(sed -n 's/^sas=//p' "$dir/sas")" "$@"
+	stop_server
+}
+
 # The value of NAME in what astra-sim printed when it was ready.
 sim_value() {
 	sed -n "s/^$1=//p" "$dir/sim.ready"
@@ -166,9 +267,11 @@ sim_call() {
 		"$(sim_value api_url)/v2/databases/$(sim_value database)/$2"
 }
 
-# Starts astra-sim and a migration; its status, receiving, in sim.status.
+# CLOUD: starts astra-sim and a migration; its status, receiving, in
+# sim.status.
 start_sim() {
-	"$sim" --dir "$dir/sim" --ready-file "$dir/sim.ready" \
+	rm -rf "$dir/sim" "$dir/sim.ready"
+	"$sim" --cloud "$1" --dir "$dir/sim" --ready-file "$dir/sim.ready" \
 		>"$dir/sim.log" 2>&1 &
 	server=$!
 	n=0
@@ -198,19 +301,45 @@ sim_status() {
 	jq -r "$1" <"$dir/sim.status"
 }
 
+# CLOUD WORD...
 over_sim() {
-	if ! start_sim; then
-		echo "not ok - astra-sim does not start a migration"
+	cloud=$1
+	shift
+	if ! start_sim "$cloud"; then
+		echo "not ok - astra-sim does not start a migration ($cloud)"
 		cat "$dir/sim.log" >&2
 		failed=1
 		return
 	fi
+	"over_sim_$cloud" "$@"
+	stop_server
+}
+
+# shellcheck disable=SC2317 # called by its name
+over_sim_gcs() {
+	(
+		umask 077
+		sim_status .uploadCredentials.keys.file | base64 -d \
+			>"$dir/gcs.json"
+	)
+	run "gcs over astra-sim" --url "$(sim_status .uploadBucketDir)" \
+		--endpoint "$(sim_value gcs_endpoint)" \
+		--gcs-file "$dir/gcs.json" "$@"
+}
+
+# shellcheck disable=SC2317 # called by its name
+over_sim_azure() {
+	run "azure over astra-sim" --url "$(sim_status .uploadBucketDir)" \
+		--sas "$(sim_status .uploadCredentials.keys.urlSignature)" "$@"
+}
+
+# shellcheck disable=SC2317 # called by its name
+over_sim_s3() {
 	run "s3 over astra-sim" --url "$(sim_status .uploadBucketDir)" \
 		--endpoint "$(sim_value s3_endpoint)" --region us-east-1 \
 		--access "$(sim_status .uploadCredentials.keys.accessKeyID)" \
 		--secret "$(sim_status .uploadCredentials.keys.secretAccessKey)" \
 		--token "$(sim_status .uploadCredentials.keys.sessionToken)" "$@"
-	stop_server
 }
 
 mkdir "$dir/file"
@@ -223,7 +352,11 @@ fi
 run "null" --url null: "$@"
 over_versitygw "$@"
 over_rgw "$@"
+over_fake_gcs "$@"
+over_azurite "$@"
 if [ -n "$sim" ]; then
-	over_sim "$@"
+	for cloud in s3 gcs azure; do
+		over_sim "$cloud" "$@"
+	done
 fi
 exit $failed

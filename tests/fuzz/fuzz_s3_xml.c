@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/s3/xml.h"
+#include "backends/cloud/xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,9 +24,18 @@ static int element(void *arg, const char *path, const char *text)
 	return ++*count > 1000 ? -E2BIG : 0;
 }
 
+static int attribute(void *arg, const char *path, const char *name,
+		     const char *value)
+{
+	return *name ? element(arg, path, value) : -EPROTO;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct sl_xml_handlers handlers = { element };
+	static const struct sl_xml_handlers handlers = {
+		.element = element,
+		.attribute = attribute,
+	};
 	size_t count = 0;
 	int r = sl_xml_parse((const char *)data, size, &handlers, &count);
 

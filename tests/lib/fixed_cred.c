@@ -90,15 +90,15 @@ static void *answer(void *arg)
 	return NULL;
 }
 
-struct sl_cred_source *sl_test_cred_new(const char *id, const char *secret,
-					const char *token)
+struct sl_cred_source *sl_test_cred_of(enum sl_cred_kind kind, const char *id,
+				       const char *secret, const char *token)
 {
 	struct fixed *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
 	f->base.ops = &ops;
-	f->cred = sl_cred_new(SL_CRED_S3, 1, id, secret, token);
+	f->cred = sl_cred_new(kind, 1, id, secret, token);
 	sl_mutex_init(&f->lock);
 	sl_cond_init(&f->changed);
 	if (!f->cred || pthread_create(&f->thread, NULL, answer, f)) {
@@ -107,6 +107,12 @@ struct sl_cred_source *sl_test_cred_new(const char *id, const char *secret,
 		return NULL;
 	}
 	return &f->base;
+}
+
+struct sl_cred_source *sl_test_cred_new(const char *id, const char *secret,
+					const char *token)
+{
+	return sl_test_cred_of(SL_CRED_S3, id, secret, token);
 }
 
 void sl_test_cred_free(struct sl_cred_source *s)

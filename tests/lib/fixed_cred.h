@@ -8,7 +8,10 @@
 
 #include "credentials.h"
 
-/* S3 keys; token may be NULL. NULL: out of memory or threads. */
+/* As sl_cred_new() takes them. NULL: out of memory or threads. */
+struct sl_cred_source *sl_test_cred_of(enum sl_cred_kind kind, const char *id,
+				       const char *secret, const char *token);
+/* S3 keys; token may be NULL. */
 struct sl_cred_source *sl_test_cred_new(const char *id, const char *secret,
 					const char *token);
 /* No waiter may be left. NULL is fine. */

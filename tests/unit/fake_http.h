@@ -49,6 +49,7 @@ static struct {
 	char last_method[8];
 	char last_url[4096];
 	char last_headers[8192];
+	char last_body[16384];
 } fake = { .lock = SL_MUTEX_INIT };
 
 /* Set before the client is used; runs without the lock. */
@@ -91,6 +92,21 @@ static bool fake_wait_held(struct fake_item *it)
 	return cancelled;
 }
 
+static void fake_keep_body(const struct sl_http_request *req)
+{
+	size_t have = 0;
+
+	for (int i = 0; i < req->body_count; i++) {
+		size_t n = req->body[i].iov_len;
+
+		if (n > sizeof(fake.last_body) - 1 - have)
+			n = sizeof(fake.last_body) - 1 - have;
+		memcpy(fake.last_body + have, req->body[i].iov_base, n);
+		have += n;
+	}
+	fake.last_body[have] = '\0';
+}
+
 /* One attempt: 1 again, else the result for done(). */
 static int fake_attempt(struct fake_item *it)
 {
@@ -117,6 +133,7 @@ static int fake_attempt(struct fake_item *it)
 		 sl_buf_str(&req.url));
 	snprintf(fake.last_headers, sizeof(fake.last_headers), "%s",
 		 sl_buf_str(&req.headers));
+	fake_keep_body(&req);
 	sl_mutex_unlock(&fake.lock);
 	a.auth = strstr(sl_buf_str(&req.headers),
 			"Authorization: Bearer " FAKE_TOKEN "\n") != NULL;
@@ -131,6 +148,8 @@ static int fake_attempt(struct fake_item *it)
 	sl_buf_release(&resp.body);
 	if (v == SL_V_OK)
 		return 0;
+	if (v == SL_V_WRONG_REGION) /* at once */
+		return c->attempts < 8 ? 1 : -EPROTO;
 	if ((v == SL_V_RETRY || v == SL_V_THROTTLE) && c->retry_for_ms &&
 	    c->attempts < 8 &&
 	    (c->idempotent || (a.curl_code && !a.sent_all)))

@@ -8,13 +8,18 @@ struct source {
 	struct sl_cred_wait *waiting;
 	pthread_t thread;
 	int refused;
+	int gets;
+	int over_after; /* gets; 0: never */
 	int result;
 	bool never;
 };
 
 static struct sl_cred *src_get(struct sl_cred_source *b)
 {
-	return sl_cred_ref(((struct source *)b)->cred);
+	struct source *s = (struct source *)b;
+
+	__atomic_add_fetch(&s->gets, 1, __ATOMIC_SEQ_CST);
+	return sl_cred_ref(s->cred);
 }
 
 static void *renew(void *arg)
@@ -49,8 +54,17 @@ static void src_cancel(struct sl_cred_source *b, struct sl_cred_wait *w)
 	(void)w;
 }
 
+static int src_over(struct sl_cred_source *b)
+{
+	struct source *s = (struct source *)b;
+
+	return s->over_after && __atomic_load_n(&s->gets, __ATOMIC_SEQ_CST) >=
+					s->over_after ? -EROFS : 0;
+}
+
 static const struct sl_cred_source_ops src_ops = {
 	.get = src_get, .refused = src_refused, .cancel = src_cancel,
+	.over = src_over,
 };
 
 static void source_init(struct source *s)
@@ -116,12 +130,33 @@ static void cancel_while_waiting(void **state)
 	sl_cred_unref(src.cred);
 }
 
+#define BUSY "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+
+/* Trouble that has nothing to do with credentials is not retried either. */
+static void over_ends_retries(void **state)
+{
+	struct server srv = { .script = { BUSY, BUSY, OK_ANSWER },
+			      .script_len = 3 };
+	struct source src = { .over_after = 2 };
+	struct test_call t = { .status = 0 };
+
+	(void)state;
+	source_init(&src);
+	t.call.creds = &src.s;
+	assert_int_equal(run(&srv, &t), -EROFS);
+	assert_int_equal(src.gets, 2);
+	assert_non_null(strstr(t.call.error.text, "takes no files any more"));
+	assert_int_equal(t.call.error.errnum, EROFS);
+	sl_cred_unref(src.cred);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refreshes_and_prepares_again),
 		cmocka_unit_test(refresh_that_fails_ends_the_call),
 		cmocka_unit_test(cancel_while_waiting),
+		cmocka_unit_test(over_ends_retries),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

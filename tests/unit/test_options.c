@@ -1,50 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Option parsing: what people type, what mount(8) passes, and what must be
- * refused. The sources are included because the daemon's files are no part
- * of the library.
+ * refused.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include "../../fs/options.c"
-#include "../../fs/options_default.c"
-#include "../../fs/options_memory.c"
-#include "../../fs/options_policy.c"
-#include "../../fs/options_token.c"
-#include "../../fs/options_unknown.c"
-#include "../../fs/options_value.c"
-
-#define ID "6b4e7a6e-1111-4222-8333-944455566677"
-
-static int parse(struct sl_options *o, struct sl_error *e, char **argv)
-{
-	int argc = 0;
-
-	while (argv[argc])
-		argc++;
-	memset(e, 0, sizeof(*e));
-	return sl_options_parse(o, argc, argv, e);
-}
-
-/* Parses "sideloadfs -o TEXT ID /"; TEXT is copied, for it gets wiped. */
-static int parse_o(struct sl_options *o, struct sl_error *e, const char *text)
-{
-	char name[] = "sideloadfs", dash[] = "-o", id[] = ID, mnt[] = "/";
-	char *copy = strdup(text);
-	char *argv[] = { name, dash, copy, id, mnt, NULL };
-	int r = parse(o, e, argv);
-
-	free(copy);
-	return r;
-}
+#include "options_rig.h"
 
 static void test_defaults(void **state)
 {
@@ -247,23 +206,6 @@ static void test_command_line(void **state)
 	}
 }
 
-static void test_endpoint_variable(void **state)
-{
-	struct sl_options o;
-	struct sl_error e;
-
-	(void)state;
-	assert_int_equal(setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1),
-			 0);
-	assert_int_equal(parse_o(&o, &e, "memory=32"), 0);
-	assert_null(o.s3_endpoint);
-	sl_options_release(&o);
-	assert_int_equal(parse_o(&o, &e, "api_url=http://127.0.0.1:2"), 0);
-	assert_string_equal(o.s3_endpoint, "http://127.0.0.1:1");
-	sl_options_release(&o);
-	assert_int_equal(unsetenv("AWS_ENDPOINT_URL"), 0);
-}
-
 static void write_file(const char *path, const char *text, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -433,7 +375,6 @@ int main(void)
 		cmocka_unit_test(test_token_wiped_from_argv),
 		cmocka_unit_test(test_mount_helper),
 		cmocka_unit_test(test_command_line),
-		cmocka_unit_test(test_endpoint_variable),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_rules_are_a_policy),
 		cmocka_unit_test(test_token),

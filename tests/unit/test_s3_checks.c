@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backends/cloud/internal.h"
 #include "backends/s3/internal.h"
 #include "clock.h"
 #include "crc.h"
@@ -23,12 +24,17 @@ static const char body[] = "123456789";
 struct rig {
 	struct sl_s3 s3;
 	struct sl_op op;
-	struct sl_s3_task t;
+	struct sl_s3_task own;
+	struct sl_cloud_task *t;
 	struct iovec v[2];
 	struct sl_http_response r;
 };
 
-static const struct sl_s3_step put_like = { .method = "PUT" };
+static const struct sl_cloud_dialect dialect = {
+	.read_error = sl_s3_read_error,
+	.moved = sl_s3_moved,
+};
+static const struct sl_cloud_step put_like = { .method = "PUT" };
 
 static int set_up(void **state)
 {
@@ -36,16 +42,18 @@ static int set_up(void **state)
 
 	if (!g)
 		return -1;
-	sl_mutex_init(&g->s3.lock);
-	g->s3.clock = &sl_clock_system;
-	g->s3.b.proof = SL_PROOF_CRC32;
+	sl_mutex_init(&g->s3.cloud.lock);
+	g->s3.cloud.dialect = &dialect;
+	g->s3.cloud.clock = &sl_clock_system;
+	g->s3.cloud.b.proof = SL_PROOF_CRC32;
 	g->v[0] = (struct iovec){ strdup(body), 4 };
 	g->v[1] = (struct iovec){ (char *)g->v[0].iov_base + 4, 5 };
 	g->op = (struct sl_op){ .key = "k", .body = g->v, .body_count = 2,
 				.size = 9, .crc32 = BODY_CRC };
-	g->t.s3 = &g->s3;
-	g->t.op = &g->op;
-	g->t.step = &put_like;
+	g->t = &g->own.task;
+	g->t->cloud = &g->s3.cloud;
+	g->t->op = &g->op;
+	g->t->step = &put_like;
 	sl_buf_init(&g->r.headers, 4096);
 	sl_buf_init(&g->r.body, 4096);
 	*state = g;
@@ -59,7 +67,7 @@ static int tear_down(void **state)
 	free(g->v[0].iov_base);
 	sl_buf_release(&g->r.headers);
 	sl_buf_release(&g->r.body);
-	sl_mutex_release(&g->s3.lock);
+	sl_mutex_release(&g->s3.cloud.lock);
 	free(g);
 	return 0;
 }
@@ -74,10 +82,10 @@ static void answer(struct rig *g, const char *etag)
 /* Whether the next request of this op would carry Content-MD5. */
 static bool carries_md5(struct rig *g)
 {
-	struct sl_s3_query q = { .headers = SL_BUF_INIT(4096) };
+	struct sl_cloud_request q = { .headers = SL_BUF_INIT(4096) };
 	bool found;
 
-	assert_int_equal(sl_s3_body_checks(&g->t, &q), 0);
+	assert_int_equal(sl_s3_body_checks(g->t, &q), 0);
 	found = strstr(sl_buf_str(&q.headers),
 		       "Content-MD5: JfnnlDI7RTiF9RgfG2JNCw==\n") != NULL;
 	sl_buf_release(&q.headers);
@@ -90,10 +98,10 @@ static void silence_is_noticed(void **state)
 
 	assert_false(carries_md5(g));
 	answer(g, BODY_MD5);
-	assert_int_equal(sl_s3_check_echo(&g->t, &g->r), SL_S3_AGAIN);
-	assert_int_equal(sl_backend_proof(&g->s3.b), SL_PROOF_MD5);
+	assert_int_equal(sl_s3_check_echo(g->t, &g->r), SL_CLOUD_AGAIN);
+	assert_int_equal(sl_backend_proof(&g->s3.cloud.b), SL_PROOF_MD5);
 	assert_true(carries_md5(g));
-	assert_int_equal(sl_s3_check_echo(&g->t, &g->r), SL_V_OK);
+	assert_int_equal(sl_s3_check_echo(g->t, &g->r), SL_V_OK);
 	assert_int_equal(g->op.obj.proof, SL_PROOF_MD5);
 	assert_false(g->op.obj.has_crc32);
 	assert_false(g->s3.etag_opaque);
@@ -103,10 +111,10 @@ static void other_etags_are_noticed(void **state)
 {
 	struct rig *g = *state;
 
-	sl_s3_set_proof(&g->s3, SL_PROOF_MD5);
+	sl_cloud_set_proof(&g->s3.cloud, SL_PROOF_MD5);
 	assert_true(carries_md5(g));
 	answer(g, "00f9e794323b453885f5181f1b624d0b");
-	assert_int_equal(sl_s3_check_echo(&g->t, &g->r), SL_V_OK);
+	assert_int_equal(sl_s3_check_echo(g->t, &g->r), SL_V_OK);
 	assert_true(g->s3.etag_opaque);
 }
 
@@ -114,13 +122,13 @@ static void other_etags_are_noticed(void **state)
 static void changed_bytes(void **state)
 {
 	struct rig *g = *state;
-	struct sl_s3_query q = { .headers = SL_BUF_INIT(4096) };
+	struct sl_cloud_request q = { .headers = SL_BUF_INIT(4096) };
 
-	sl_s3_set_proof(&g->s3, SL_PROOF_MD5);
+	sl_cloud_set_proof(&g->s3.cloud, SL_PROOF_MD5);
 	*(char *)g->v[1].iov_base ^= 1;
-	assert_int_equal(sl_s3_body_checks(&g->t, &q), -EBADMSG);
-	assert_int_equal(g->t.call.error.errnum, EBADMSG);
-	assert_non_null(strstr(g->t.call.error.text, "'k'"));
+	assert_int_equal(sl_s3_body_checks(g->t, &q), -EBADMSG);
+	assert_int_equal(g->t->call.error.errnum, EBADMSG);
+	assert_non_null(strstr(g->t->call.error.text, "'k'"));
 	sl_buf_release(&q.headers);
 }
 
@@ -151,7 +159,8 @@ static void whole_of_parts(void **state)
 				    .size = rows[i].size,
 				    .crc32 = rows[i].crc };
 
-		assert_int_equal(sl_s3_whole_of_parts(&op), rows[i].want);
+		assert_int_equal(sl_cloud_whole_of_parts(&op, SL_SUM_NONE),
+				 rows[i].want);
 	}
 }
 
@@ -182,15 +191,15 @@ static void refusals(void **state)
 
 		if (rows[i].ends_in_ms)
 			cred.expires_ms = now + rows[i].ends_in_ms;
-		g->t.call.refreshes = rows[i].refreshes;
+		g->t->call.refreshes = rows[i].refreshes;
 		g->r.status = 403;
 		sl_buf_clear(&g->r.body);
 		sl_buf_printf(&g->r.body, "<Error><Code>%s</Code></Error>",
 			      rows[i].code);
-		assert_int_equal(sl_s3_judge(&g->t.call, &g->r, &cred),
+		assert_int_equal(sl_cloud_judge(&g->t->call, &g->r, &cred),
 				 rows[i].verdict);
-		assert_int_equal(g->t.call.error.errnum, rows[i].errnum);
-		assert_string_equal(g->t.call.error.code, rows[i].code);
+		assert_int_equal(g->t->call.error.errnum, rows[i].errnum);
+		assert_string_equal(g->t->call.error.code, rows[i].code);
 	}
 }
 

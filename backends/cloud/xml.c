@@ -5,7 +5,7 @@
  * the declaration is skipped: S3 sends some to keep a connection alive while
  * it completes an upload.
  */
-#include "backends/s3/xml.h"
+#include "backends/cloud/xml.h"
 
 #include <errno.h>
 #include <expat.h>
@@ -34,12 +34,26 @@ static void stop(struct parse *p, int err)
 		p->err = err;
 }
 
+static void tell_attributes(struct parse *p, const XML_Char **attrs)
+{
+	int err = 0;
+
+	if (!p->h->attribute)
+		return;
+	for (; !err && attrs[0]; attrs += 2)
+		err = strlen(attrs[1]) > SL_XML_MAX_TEXT ?
+			      -EPROTO :
+			      p->h->attribute(p->arg, p->path, attrs[0],
+					      attrs[1]);
+	if (err)
+		stop(p, err);
+}
+
 static void on_start(void *arg, const XML_Char *name, const XML_Char **attrs)
 {
 	struct parse *p = arg;
 	size_t len = strlen(p->path), n = strlen(name);
 
-	(void)attrs; /* no answer of S3 that we read has any that matter */
 	if (p->depth == SL_XML_MAX_DEPTH || len + n + 2 > sizeof(p->path)) {
 		stop(p, -EPROTO);
 		return;
@@ -49,6 +63,7 @@ static void on_start(void *arg, const XML_Char *name, const XML_Char **attrs)
 		p->path[len++] = '/';
 	memcpy(p->path + len, name, n + 1);
 	sl_buf_clear(&p->text);
+	tell_attributes(p, attrs);
 }
 
 static void on_end(void *arg, const XML_Char *name)

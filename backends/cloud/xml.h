@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the small XML documents that S3 answers with. Bounded in depth and
- * text; a document type (and with it any entity) is refused.
+ * Reading the small XML documents that clouds answer with. Bounded in depth
+ * and text; a document type (and with it any entity) is refused.
  */
-#ifndef SL_S3_XML_H
-#define SL_S3_XML_H
+#ifndef SL_CLOUD_XML_H
+#define SL_CLOUD_XML_H
 
 #include <stddef.h>
 
@@ -19,11 +19,17 @@ struct sl_xml_handlers {
 	 * its text, white space kept. Nonzero (-errno) ends the parse with it.
 	 */
 	int (*element)(void *arg, const char *path, const char *text);
+	/*
+	 * Optional: at the start of the element 'path', each attribute. As
+	 * element() else.
+	 */
+	int (*attribute)(void *arg, const char *path, const char *name,
+			 const char *value);
 };
 
 /*
  * 0; -EPROTO: not well formed, too deep or too long; -ENODATA: nothing but
- * white space; -ENOMEM; or what element() returned.
+ * white space; -ENOMEM; or what a handler returned.
  */
 int sl_xml_parse(const char *text, size_t len, const struct sl_xml_handlers *h,
 		 void *arg) SL_MUST_CHECK;

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One object: head, get, remove. A get that breaks goes on where it stopped,
+ * and only if the object is still the same version.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "backends/cloud/internal.h"
+#include "backends/cloud/text.h"
+
+int sl_cloud_fill_head(struct sl_cloud_task *t, struct sl_cloud_request *q)
+{
+	const struct sl_cloud_dialect *d = t->cloud->dialect;
+
+	return d->fill_head ? d->fill_head(t, q) : 0;
+}
+
+void sl_cloud_object_headers(const struct sl_http_response *r,
+			     struct sl_object *o)
+{
+	char v[96];
+	uint64_t n;
+
+	*o = (struct sl_object){ 0 };
+	if (sl_http_header(r, "content-length", v, sizeof(v)) &&
+	    sl_cloud_number(v, &n) == 0)
+		o->size = n;
+	/* "bytes 0-9/100", "bytes * /0": the size of the whole */
+	if (sl_http_header(r, "content-range", v, sizeof(v)) &&
+	    strrchr(v, '/') && sl_cloud_number(strrchr(v, '/') + 1, &n) == 0)
+		o->size = n;
+	sl_http_header(r, "etag", o->etag, sizeof(o->etag));
+	if (sl_http_header(r, "last-modified", v, sizeof(v)))
+		o->mtime_ms = sl_cloud_http_time(v);
+}
+
+enum sl_verdict sl_cloud_head_good(struct sl_cloud_task *t,
+				   const struct sl_http_response *r)
+{
+	t->cloud->dialect->object(r, &t->op->obj);
+	return SL_V_OK;
+}
+
+void sl_cloud_head(struct sl_backend *b, struct sl_op *op)
+{
+	struct sl_cloud *c = sl_container_of(b, struct sl_cloud, b);
+
+	sl_cloud_run(b, op, c->dialect->head);
+}
+
+/* Not every store heeds If-Match: the answer must name the version too. */
+static int look(struct sl_cloud_task *t, const struct sl_http_response *r)
+{
+	struct sl_object *o = &t->op->obj;
+
+	if (t->looked)
+		return 0;
+	t->looked = true;
+	t->cloud->dialect->object(r, o);
+	if (!t->etag[0] || !o->etag[0] || !strcmp(t->etag, o->etag))
+		return 0;
+	return sl_error_set(&t->call.error, ESTALE,
+			    "'%s': it changed while being read", t->op->key);
+}
+
+int sl_cloud_sink(struct sl_http_call *call, const void *p, size_t n)
+{
+	struct sl_cloud_task *t = sl_container_of(call, struct sl_cloud_task,
+						  call);
+	const char *from = p;
+	uint64_t left = t->op->length - t->got, skip;
+	int err = look(t, call->answer);
+
+	if (err)
+		return err;
+	/* A server that ignores ranges sends the object from its start. */
+	if (call->answer->status == 200) {
+		uint64_t want = t->op->offset + t->got;
+
+		skip = t->skip < want ? want - t->skip : 0;
+		if (skip > n)
+			skip = n;
+		t->skip += n;
+		from += skip;
+		n -= skip;
+	}
+	if (n > left)
+		n = left;
+	if (!n)
+		return 0;
+	t->got += n;
+	return t->op->on_data(t->op, from, n);
+}
+
+static int fill_get(struct sl_cloud_task *t, struct sl_cloud_request *q)
+{
+	const struct sl_cloud_dialect *d = t->cloud->dialect;
+	uint64_t from = t->op->offset + t->got;
+	uint64_t last = t->op->offset + t->op->length - 1;
+
+	if (last < from)
+		last = from; /* all is there; the answer is looked at once */
+	t->skip = 0;
+	t->looked = false;
+	if (!t->etag[0] && t->op->if_match)
+		snprintf(t->etag, sizeof(t->etag), "%s", t->op->if_match);
+	if (t->etag[0])
+		sl_buf_printf(&q->headers, "If-Match: %s\n", t->etag);
+	sl_buf_printf(&q->headers, "Range: bytes=%llu-%llu\n",
+		      (unsigned long long)from, (unsigned long long)last);
+	return d->fill_get ? d->fill_get(t, q) : 0;
+}
+
+static enum sl_verdict get_good(struct sl_cloud_task *t,
+				const struct sl_http_response *r)
+{
+	uint64_t want;
+
+	t->cloud->dialect->object(r, &t->op->obj);
+	/* Both answers say how long it is, so a short one shows. */
+	want = t->op->obj.size > t->op->offset ?
+		       t->op->obj.size - t->op->offset : 0;
+	if (want > t->op->length)
+		want = t->op->length;
+	if (t->got >= want)
+		return SL_V_OK;
+	sl_error_set(&t->call.error, ETIMEDOUT, "the answer was cut");
+	return SL_V_RETRY;
+}
+
+static enum sl_verdict get_bad(struct sl_cloud_task *t,
+			       const struct sl_http_response *r,
+			       struct sl_classified c)
+{
+	char range[64];
+
+	if (r->status == 416) {
+		/* Past the end; the error's own length is not the object's. */
+		t->cloud->dialect->object(r, &t->op->obj);
+		t->more = !sl_http_header(r, "content-range", range,
+					  sizeof(range));
+		return SL_V_OK;
+	}
+	if (c.verdict == SL_V_EXISTS)
+		return sl_cloud_fatal(t, ESTALE, "it changed while being read");
+	/* As look() read it, before the first byte was passed on. */
+	if (t->got && !t->etag[0])
+		snprintf(t->etag, sizeof(t->etag), "%s", t->op->obj.etag);
+	return c.verdict;
+}
+
+static const struct sl_cloud_step *after_get(struct sl_cloud_task *t)
+{
+	return t->more ? t->cloud->dialect->head : NULL;
+}
+
+static const struct sl_cloud_step get_step = {
+	.method = "GET",
+	.sink = true,
+	.hedge = true,
+	.fill = fill_get,
+	.good = get_good,
+	.bad = get_bad,
+	.next = after_get,
+};
+
+void sl_cloud_get(struct sl_backend *b, struct sl_op *op)
+{
+	struct sl_cloud *c = sl_container_of(b, struct sl_cloud, b);
+	uint64_t end;
+	bool nothing = !op->length ||
+		       __builtin_add_overflow(op->offset, op->length, &end);
+
+	sl_cloud_run(b, op, nothing ? c->dialect->head : &get_step);
+}
+
+static enum sl_verdict remove_bad(struct sl_cloud_task *t,
+				  const struct sl_http_response *r,
+				  struct sl_classified c)
+{
+	(void)t;
+	(void)r;
+	return c.errnum == ENOENT ? SL_V_OK : c.verdict;
+}
+
+static const struct sl_cloud_step remove_step = {
+	.method = "DELETE",
+	.bad = remove_bad,
+};
+
+void sl_cloud_remove(struct sl_backend *b, struct sl_op *op)
+{
+	sl_cloud_run(b, op, &remove_step);
+}
