@@ -22,7 +22,7 @@
  * refused by the store must not become a storm.
  *
  * An injected clock does not wake condition waits, so with one the actor
- * looks at it every few milliseconds.
+ * looks at it every few milliseconds, unless it is known how fast it runs.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +33,7 @@
 
 #define INJECTED_LOOK_MS 1
 #define LONGEST_WAIT_MS 60000
+#define BLOCKED_TELL_MS 10000
 
 int64_t sl_mig_server_now_locked(const struct sl_migration *m, int64_t now)
 {
@@ -125,8 +126,36 @@ static void end_refused_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
 
 	if (!sl_cred_store_refused(m->creds))
 		return;
-	if (!m->id[0] || sl_mig_hopeless_locked(m, &err))
+	if (!m->id[0] || sl_life_over(m->status) ||
+	    sl_mig_hopeless_locked(m, &err))
 		sl_cred_store_fail(m->creds, err);
+}
+
+/* Says once that uploads wait, and why; and once that they do no more. */
+static void tell_blocked_locked(struct sl_migration *m, int64_t now)
+	SL_REQUIRES(m->lock)
+{
+	char why[320];
+	int err;
+
+	if (!sl_cred_store_refused(m->creds)) {
+		if (m->blocked_told && sl_life_takes_files(m->life) &&
+		    !sl_mig_hopeless_locked(m, &err))
+			sl_mig_event_locked(m, 0, "there are new credentials: "
+					    "uploads go on");
+		m->blocked_at = 0;
+		m->blocked_told = false;
+		return;
+	}
+	if (!m->blocked_at)
+		m->blocked_at = now;
+	if (m->blocked_told || now - m->blocked_at < BLOCKED_TELL_MS)
+		return;
+	m->blocked_told = true;
+	sl_mig_cred_reason_locked(m, "refreshing", why, sizeof(why));
+	sl_mig_event_locked(m, EKEYEXPIRED, "uploads wait for new "
+			    "credentials: %s; they go on by themselves when "
+			    "there are some", why);
 }
 
 static bool have_news_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
@@ -186,6 +215,10 @@ static int64_t next_due_locked(struct sl_migration *m, int64_t now)
 	int64_t due = earlier(sl_mig_poll_due_locked(m, now),
 			      sl_mig_cmd_due_locked(m));
 
+	due = earlier(due, sl_mig_keep_due_locked(m));
+	if (m->blocked_at && !m->blocked_told)
+		due = earlier(due, m->blocked_at + BLOCKED_TELL_MS);
+
 	for (const struct mig_await *a = m->awaits; a; a = a->next) {
 		if (a->w->deadline_ms)
 			due = earlier(due, a->w->deadline_ms);
@@ -202,7 +235,9 @@ static void wait_locked(struct sl_migration *m, int64_t now)
 	if (due <= now)
 		return;
 	wait = earlier(wait, due - now);
-	if (m->clock != &sl_clock_system)
+	if (m->cfg.clock_speed > 0)
+		wait = wait / m->cfg.clock_speed + 1;
+	else if (m->clock != &sl_clock_system)
 		wait = earlier(wait, INJECTED_LOOK_MS);
 	/* Early or late makes no difference: the loop looks at everything. */
 	(void)sl_cond_wait_until(&m->cond, &m->lock,
@@ -220,7 +255,9 @@ static void turn_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
 	sl_mig_cmd_timers_locked(m, now);
 	end_awaits_locked(m, now);
 	end_refused_locked(m);
-	if (m->cmd.phase == MIG_READY)
+	tell_blocked_locked(m, now);
+	sl_mig_keep_turn_locked(m, now);
+	if (m->cmd.phase == MIG_READY && !sl_mig_keep_holds_locked(m, now))
 		sl_mig_cmd_start_locked(m);
 	if (sl_mig_poll_due_locked(m, now) <= now)
 		sl_mig_poll_start_locked(m, now);
@@ -237,13 +274,18 @@ static void wind_up_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
 		sl_devops_cancel(m->api, &m->poll.call);
 	if (m->cmd.phase == MIG_SENT && !m->cmd.answered)
 		sl_devops_cancel(m->api, &m->cmd.call);
+	if (m->keep.phase == MIG_KEEP_SENT && !m->keep.answered)
+		sl_devops_cancel(m->api, &m->keep.call);
 	while ((m->poll.busy && !m->poll.answered) ||
-	       (m->cmd.phase == MIG_SENT && !m->cmd.answered))
+	       (m->cmd.phase == MIG_SENT && !m->cmd.answered) ||
+	       (m->keep.phase == MIG_KEEP_SENT && !m->keep.answered))
 		sl_cond_wait(&m->cond, &m->lock);
 	sl_migration_status_free(m->poll.call.status);
 	sl_migration_status_free(m->cmd.call.status);
+	sl_migration_status_free(m->keep.call.status);
 	m->poll.call.status = NULL;
 	m->cmd.call.status = NULL;
+	m->keep.call.status = NULL;
 }
 
 static void end_everything_locked(struct sl_migration *m) SL_REQUIRES(m->lock)

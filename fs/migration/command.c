@@ -100,6 +100,8 @@ static void install_locked(struct sl_migration *m,
 		m->changed = true;
 	}
 	sl_mig_take_status_locked(m, s, false, now);
+	if (strcasecmp(k->old_id, m->id))
+		sl_mig_keep_reset_locked(m, k->c == SL_CMD_NEW);
 	if (k->old_id[0] && strcasecmp(k->old_id, m->id))
 		sl_error_set(&e, 0, "%s migration %s; left behind: migration "
 			     "%s, which reads '%s'", verb, m->id, k->old_id,
@@ -128,6 +130,8 @@ static void succeeded_locked(struct sl_migration *m,
 		sl_mig_take_status_locked(m, s, false, now);
 	if (commands[k->c].starts_import)
 		launched_locked(m, now);
+	if (k->c == SL_CMD_CLEANUP_AT)
+		sl_mig_keep_by_hand_locked(m, k->time, now);
 	m->after_until = now + AFTER_MS;
 	sl_error_set(&e, 0, "%s", commands[k->c].done);
 	finish_locked(m, &e);

@@ -42,6 +42,8 @@ enum sl_cred_taken sl_cred_store_take(struct sl_cred_store *s,
 
 /* Ends all who wait now with 'err' at the next deliver. */
 void sl_cred_store_fail(struct sl_cred_store *s, int err);
+/* From now on sl_cred_over() answers this: 0 or -EROFS. */
+void sl_cred_store_set_over(struct sl_cred_store *s, int err);
 /* Another migration: the set goes, generations go on. */
 void sl_cred_store_clear(struct sl_cred_store *s);
 

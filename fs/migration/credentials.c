@@ -40,6 +40,7 @@ struct sl_cred_store {
 	int64_t obtained_ms; /* server time */
 	unsigned same;
 	int64_t offset_ms;
+	int over; /* atomic */
 	struct sl_cred_wait *waiting;
 	struct sl_cred_wait *ending; /* let go; generation holds the errno */
 	struct sl_cred_wait *now; /* in ready() */
@@ -100,11 +101,17 @@ static int64_t op_offset(struct sl_cred_source *src)
 	return sl_cred_store_offset(store_of(src));
 }
 
+static int op_over(struct sl_cred_source *src)
+{
+	return __atomic_load_n(&store_of(src)->over, __ATOMIC_RELAXED);
+}
+
 static const struct sl_cred_source_ops source_ops = {
 	.get = op_get,
 	.refused = op_refused,
 	.cancel = op_cancel,
 	.offset_ms = op_offset,
+	.over = op_over,
 };
 
 int sl_cred_store_new(void (*wake)(void *arg), void *arg,
@@ -228,6 +235,11 @@ void sl_cred_store_fail(struct sl_cred_store *s, int err)
 {
 	SL_LOCK_SCOPE(&s->lock);
 	end_locked(s, err);
+}
+
+void sl_cred_store_set_over(struct sl_cred_store *s, int err)
+{
+	__atomic_store_n(&s->over, err, __ATOMIC_RELAXED);
 }
 
 void sl_cred_store_clear(struct sl_cred_store *s)

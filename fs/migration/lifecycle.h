@@ -50,8 +50,11 @@ int sl_life_allows(enum sl_life s, enum sl_command c, const char **why);
  * -ECANCELED not on the way any more.
  */
 int sl_life_wait(const char *status, const char *want);
-/* Milliseconds to the next poll: seconds while a transition is awaited, a
- * minute otherwise, jittered by 'random' in [0, 1000). */
+/*
+ * Milliseconds to the next poll: seconds while a transition is awaited, a
+ * minute otherwise, jittered by 'random' in [0, 1000); after failures twice
+ * as long each time, up to a minute or so, and jittered more.
+ */
 int64_t sl_life_poll_ms(enum sl_life s, bool transition, unsigned failures,
 			unsigned random);
 /*
@@ -61,5 +64,43 @@ int64_t sl_life_poll_ms(enum sl_life s, bool transition, unsigned failures,
  */
 int64_t sl_life_refresh_at(int64_t obtained_ms, int64_t expires_ms,
 			   unsigned same);
+/*
+ * When one of perhaps many mounts with the same set asks for the refresh that
+ * is due at 'at': later by up to a quarter of what is left. 'random' in
+ * [0, 1000).
+ */
+int64_t sl_life_refresh_late(int64_t at, int64_t expires_ms, unsigned random);
+/*
+ * Is it over with this migration's files: imported, being imported, removed,
+ * failed or aborted? Not for states that may take files yet, nor for words
+ * that tell nothing.
+ */
+bool sl_life_over(const char *status);
+
+/* The cleanup date: what is to be done about it. */
+enum sl_keep {
+	SL_KEEP_NOTHING, /* far away, or it does not matter here */
+	SL_KEEP_LEAVE,	 /* close, and left alone: the user is warned */
+	SL_KEEP_MOVE,	 /* close: to be moved away */
+};
+struct sl_keep_facts {
+	enum sl_life life; /* with a launch under way: IMPORTING */
+	bool launching;	   /* the launch is about to be sent */
+	bool keep;	   /* -o keep=on */
+	bool used;	   /* this mount uploads, or has uploaded */
+	bool by_hand;	   /* its user wanted the date as close as that */
+	bool restarts;	   /* the date was never moved: launching restarts */
+	int64_t left_ms;   /* until the cleanup; INT64_MAX: no date known */
+};
+enum sl_keep sl_life_keep(const struct sl_keep_facts *f);
+#define SL_KEEP_CLOSE_MS (INT64_C(2) * 86400000)
+#define SL_KEEP_LAUNCH_MS (INT64_C(6) * 86400000)
+#define SL_KEEP_AHEAD_MS (INT64_C(7) * 86400000)
+/*
+ * How long one of perhaps many mounts waits before it moves a date that is
+ * 'left_ms' away: up to an eighth of it. 'random' in [0, SL_KEEP_RANDOM).
+ */
+#define SL_KEEP_RANDOM 1023000
+int64_t sl_life_keep_wait(int64_t left_ms, uint64_t random);
 
 #endif

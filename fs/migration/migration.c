@@ -118,6 +118,27 @@ static const char *cred_state_locked(struct sl_migration *m, int64_t now,
 	return "valid";
 }
 
+void sl_mig_cred_reason_locked(const struct sl_migration *m, const char *state,
+			       char *dst, size_t size)
+{
+	static const struct {
+		const char *state, *why;
+	} rows[] = {
+		{ "refreshing", "the store refused them, and the service is "
+				"asked for others" },
+		{ "expired", "they have run out, and the service has not "
+			     "given others" },
+		{ "refused", "the service gives none" },
+	};
+	const char *why = "";
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++)
+		if (!strcmp(rows[i].state, state))
+			why = m->api_error.errnum ? m->api_error.text :
+						    rows[i].why;
+	sl_text_clean(dst, size, why, strlen(why));
+}
+
 static int copy_last_locked(struct sl_migration *m,
 			    struct sl_migration_view *v) SL_REQUIRES(m->lock)
 {
@@ -145,6 +166,10 @@ int sl_migration_get(struct sl_migration *m, struct sl_migration_view *ret)
 	memcpy(v.status, m->status, sizeof(v.status));
 	v.cred_expires_ms = sl_cred_store_expires(m->creds, &present);
 	v.cred_state = cred_state_locked(m, now, v.cred_expires_ms, present);
+	sl_mig_cred_reason_locked(m, v.cred_state, v.cred_reason,
+				  sizeof(v.cred_reason));
+	v.cleanup_state = sl_mig_keep_view_locked(m, now, v.cleanup_text,
+						  sizeof(v.cleanup_text));
 	v.api_age_ms = m->last_good < 0 ? -1 : now - m->last_good;
 	if (v.api_age_ms < -1)
 		v.api_age_ms = 0;
@@ -171,7 +196,19 @@ bool sl_migration_takes_files(struct sl_migration *m, const char *id,
 		memcpy(ret_status, "launched", sizeof("launched"));
 		return false;
 	}
-	return sl_life_takes_files(m->life) && !strcmp(m->id, id);
+	if (!sl_life_takes_files(m->life) || strcmp(m->id, id))
+		return false;
+	m->keep.used = true;
+	return true;
+}
+
+void sl_migration_used(struct sl_migration *m, const char *id)
+{
+	SL_LOCK_SCOPE(&m->lock);
+	if (strcmp(m->id, id))
+		return;
+	m->keep.used = true;
+	sl_cond_broadcast(&m->cond);
 }
 
 void sl_migration_tell_again(struct sl_migration *m)

@@ -27,8 +27,11 @@ struct sl_migration_config {
 	const char *db_id;
 	const char *migration_id;    /* NULL: none yet */
 	const struct sl_clock *clock; /* NULL: system */
-	bool keep;		     /* keep cleanup dates away (issue of the
-					cleanup; false: leave them alone) */
+	int clock_speed;	     /* of a clock of one's own that runs so
+					many times faster than the machine's;
+					0: it is looked at all the time */
+	bool keep;		     /* move cleanup dates that come close;
+					false: leave them alone */
 	/*
 	 * Something that others should know changed: a migration was made or
 	 * joined, the state or the bucket directory changed. On an actor or
@@ -55,9 +58,14 @@ struct sl_migration_view {
 	char *bucket_dir;	/* "" or NULL before ReceivingFiles */
 	char *progress_info;
 	int64_t cleanup_ms;	/* 0: unknown */
+	const char *cleanup_state; /* "none" known, "far", "close" (will be
+				      moved), "moving", "refused", "left"
+				      (close and left alone) */
+	char cleanup_text[320]; /* what there is to say of it, or "" */
 	int64_t cred_expires_ms;
 	const char *cred_state; /* "none" "valid" "refreshing" "expired"
 				   "refused" */
+	char cred_reason[320];	/* why not "valid", or "" */
 	int64_t api_age_ms;	/* since the last good answer; -1: never */
 	struct sl_error api_error; /* errnum 0: the last answer was good */
 	int64_t server_offset_ms; /* server wall - local wall */
@@ -66,6 +74,9 @@ struct sl_migration_view {
 int sl_migration_get(struct sl_migration *m, struct sl_migration_view *ret)
 	SL_MUST_CHECK;
 void sl_migration_view_release(struct sl_migration_view *v);
+
+/* This mount has files in migration 'id': its cleanup matters here. */
+void sl_migration_used(struct sl_migration *m, const char *id);
 
 /* changed() is called once more, although nothing has. */
 void sl_migration_tell_again(struct sl_migration *m);

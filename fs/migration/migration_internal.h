@@ -55,8 +55,37 @@ struct mig_poll {
 	bool for_refusal; /* started while somebody waited for newer keys */
 	char id[SL_ID_SIZE];
 	int64_t started;
+	int64_t good;	  /* when the last good one was started */
 	int64_t ended;	  /* monotonic; 0: never */
 	int64_t due;	  /* of the regular one */
+	struct sl_devops_call call;
+};
+
+/* The cleanup date (cleanup.c). */
+enum mig_keep_phase {
+	MIG_KEEP_REST,
+	MIG_KEEP_WAITING, /* close: for this mount's moment */
+	MIG_KEEP_READING, /* the status is read again first */
+	MIG_KEEP_SENT,
+	MIG_KEEP_SHOWING, /* until the status shows the new date */
+	MIG_KEEP_REFUSED, /* or not shown; tried again later */
+};
+
+struct mig_keep {
+	enum mig_keep_phase phase;
+	bool answered;	   /* the call is done */
+	bool used;	   /* this mount has uploaded */
+	bool tried;	   /* for the launch that is put down */
+	int64_t at;	   /* monotonic: when this phase began or ends */
+	int64_t hold_until; /* how long a launch waits for it; 0: does not */
+	int64_t asked_ms;  /* the date that was asked for */
+	int64_t first_ms;  /* the date of a migration made here */
+	int64_t hand_ms;   /* a close date that the user here wanted */
+	int64_t warned_ms; /* the date that was warned of ... */
+	bool warned_late;  /* ... and again in its last hours */
+	char id[SL_ID_SIZE];
+	char time[SL_WORD_SIZE];
+	char why[192];	   /* of REFUSED */
 	struct sl_devops_call call;
 };
 
@@ -86,14 +115,19 @@ struct sl_migration {
 	unsigned absences; /* 404 in a row */
 	unsigned pressure; /* refusals of keys that were just given */
 	int64_t cred_mono; /* when keys were last given */
+	unsigned late;	   /* of this mount's next refresh, [0, 1000) */
 
 	int64_t launched_until; /* the status may lag behind a launch */
 	char launched_from[SL_WORD_SIZE];
+	bool over_told;	    /* that somebody else launched or ended it */
+	int64_t blocked_at; /* uploads wait for keys since; 0: none does */
+	bool blocked_told;
 	int64_t after_until; /* a command was sent: look often */
 	int64_t await_until; /* somebody began to wait: look often */
 
 	struct mig_poll poll;
 	struct mig_cmd cmd;
+	struct mig_keep keep;
 	struct mig_await *awaits;
 	struct sl_error outcome[SL_CMD__COUNT];
 
@@ -148,6 +182,28 @@ void sl_mig_cmd_timers_locked(struct sl_migration *m, int64_t now)
 bool sl_mig_cmd_imports_locked(const struct sl_migration *m)
 	SL_REQUIRES(m->lock);
 int64_t sl_mig_cmd_due_locked(const struct sl_migration *m)
+	SL_REQUIRES(m->lock);
+
+/* migration.c: why the credentials' state is what it is; "" if valid. */
+void sl_mig_cred_reason_locked(const struct sl_migration *m, const char *state,
+			       char *dst, size_t size) SL_REQUIRES(m->lock);
+
+/* cleanup.c */
+void sl_mig_keep_turn_locked(struct sl_migration *m, int64_t now)
+	SL_REQUIRES(m->lock);
+int64_t sl_mig_keep_due_locked(struct sl_migration *m) SL_REQUIRES(m->lock);
+/* The launch that is put down waits until the date was moved for it. */
+bool sl_mig_keep_holds_locked(struct sl_migration *m, int64_t now)
+	SL_REQUIRES(m->lock);
+/* Another migration; made: by this mount, with the date that it has. */
+void sl_mig_keep_reset_locked(struct sl_migration *m, bool made)
+	SL_REQUIRES(m->lock);
+/* The user of this mount has set the date. */
+void sl_mig_keep_by_hand_locked(struct sl_migration *m, const char *time,
+				int64_t now) SL_REQUIRES(m->lock);
+/* For people: the state's word, and a sentence if there is one to say. */
+const char *sl_mig_keep_view_locked(struct sl_migration *m, int64_t now,
+				    char *text, size_t size)
 	SL_REQUIRES(m->lock);
 
 #endif

@@ -33,14 +33,17 @@ static int64_t refresh_due_locked(struct sl_migration *m, int64_t now)
 {
 	int64_t floor = m->poll.ended + (1000LL << m->pressure);
 	int64_t due = INT64_MAX;
-	int64_t at;
+	int64_t at, end;
+	bool present;
 
 	if (sl_cred_store_refused(m->creds)) {
 		due = now;
 	} else if (sl_life_takes_files(m->life)) {
 		at = sl_cred_store_due(m->creds);
+		end = sl_cred_store_expires(m->creds, &present);
 		if (at != INT64_MAX)
-			due = now + (at - sl_mig_server_now_locked(m, now));
+			due = now + sl_life_refresh_late(at, end, m->late) -
+			      sl_mig_server_now_locked(m, now);
 	}
 	return due < floor ? floor : due;
 }
@@ -141,6 +144,23 @@ static void take_creds_locked(struct sl_migration *m,
 			     "status is '%s'; it is asked again", m->status);
 }
 
+/* What still waits for its next attempt need not make it. */
+static void take_end_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
+{
+	bool over = sl_life_over(m->status);
+
+	sl_cred_store_set_over(m->creds, over ? -EROFS : 0);
+	if (!over || !m->keep.used || m->over_told)
+		return;
+	m->over_told = true;
+	if (!m->launched_until && !sl_mig_cmd_imports_locked(m))
+		sl_mig_event_locked(m, EROFS, "the migration's status is "
+				    "'%s': it was launched or ended from "
+				    "elsewhere. What is not committed yet "
+				    "fails, and nothing more is taken",
+				    m->status);
+}
+
 static bool same_dir(const struct sl_migration_status *a,
 		     const struct sl_migration_status *b)
 {
@@ -166,6 +186,7 @@ void sl_mig_take_status_locked(struct sl_migration *m,
 	m->absences = 0;
 	take_clock_locked(m, s, now);
 	take_creds_locked(m, s, for_refusal, now);
+	take_end_locked(m);
 	sl_cred_unref(s->cred);
 	s->cred = NULL;
 	sl_migration_status_free(m->last);
@@ -210,6 +231,7 @@ void sl_mig_poll_answer_locked(struct sl_migration *m, int64_t now)
 	p->answered = false;
 	p->ended = now;
 	p->due = INT64_MAX;
+	m->late = (unsigned)sl_random_below(1000);
 	if (strcasecmp(p->id, m->id)) {
 		/* Another migration was joined meanwhile. */
 		sl_migration_status_free(s);
@@ -220,6 +242,7 @@ void sl_mig_poll_answer_locked(struct sl_migration *m, int64_t now)
 		if (m->failures)
 			sl_mig_event_locked(m, 0, "the DevOps API answers "
 					    "again");
+		p->good = p->started;
 		sl_mig_take_status_locked(m, s, p->for_refusal, now);
 	} else {
 		poll_failed_locked(m);

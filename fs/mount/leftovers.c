@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lock.h"
+#include "log.h"
 #include "mount/store.h"
 
 struct leftover {
@@ -99,8 +100,9 @@ void sl_leftovers_kept(struct sl_leftovers *l, const char *id)
 	}
 }
 
-char *sl_leftovers_claim(struct sl_leftovers *l, const char *key,
-			 struct sl_upload *owner)
+/* Now the owner's; malloc'd; NULL: none. */
+static char *claim(struct sl_leftovers *l, const char *key,
+		   struct sl_upload *owner)
 {
 	SL_LOCK_SCOPE(&l->mu);
 	for (struct leftover *o = l->head; o; o = o->next) {
@@ -116,6 +118,47 @@ char *sl_leftovers_claim(struct sl_leftovers *l, const char *key,
 		return id;
 	}
 	return NULL;
+}
+
+/* Parts as the ledger has them. */
+struct noted {
+	struct sl_part *parts; /* owned */
+	uint32_t count, cap;
+};
+
+static int note_part(void *arg, const struct sl_part *p)
+{
+	struct noted *n = arg;
+	uint32_t cap = n->cap ? n->cap * 2 : 64;
+	struct sl_part *parts;
+
+	if (n->count == n->cap) {
+		parts = reallocarray(n->parts, cap, sizeof(*parts));
+		if (!parts)
+			return -ENOMEM;
+		n->parts = parts;
+		n->cap = cap;
+	}
+	n->parts[n->count++] = *p;
+	return 0;
+}
+
+/* What the ledger cannot tell is sent again. */
+void sl_leftovers_resume(struct sl_store *s, const char *key,
+			 struct sl_upload *up)
+{
+	struct sl_leftovers *l = sl_store_leftovers(s);
+	SL_CLEANUP(free) char *id = claim(l, key, up);
+	struct sl_ledger *ledger = id ? sl_store_ledger(s, key, NULL) : NULL;
+	struct noted n = { NULL, 0, 0 };
+
+	if (!id)
+		return;
+	if (ledger && sl_ledger_parts(ledger, id, note_part, &n, NULL))
+		sl_log_debug("the ledger does not tell the parts of an upload");
+	if (sl_upload_resume(up, id, n.parts, n.count))
+		sl_leftovers_kept(l, id);
+	free(n.parts);
 }
 
 bool sl_leftovers_has(struct sl_leftovers *l, const char *id)

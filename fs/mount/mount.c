@@ -106,6 +106,16 @@ static void remember(struct sl_mount *m, const char *id)
 		sl_mount_event(m, e.errnum, NULL, e.text, NULL);
 }
 
+/* Files of earlier runs count: their cleanup date is watched from now on. */
+static void note_used(struct sl_mount *m, const char *id)
+{
+	struct sl_counts c;
+
+	sl_mount_counts(m, &c);
+	if (c.n[SL_FILE_COMMITTED] || c.n[SL_FILE_INTERRUPTED])
+		sl_migration_used(m->migration, id);
+}
+
 static void open_store(struct sl_mount *m, const struct sl_migration_view *v)
 {
 	struct sl_store *s = NULL;
@@ -130,6 +140,7 @@ static void open_store(struct sl_mount *m, const struct sl_migration_view *v)
 		return;
 	}
 	set_store(m, s, NULL);
+	note_used(m, v->id);
 	remember(m, v->id);
 	sl_log_info("migration %s receives files at %s", v->id, v->bucket_dir);
 }
@@ -152,6 +163,8 @@ static void on_changed(void *arg)
 		open_store(m, &v);
 	else if (v.id[0] && v.life == SL_LIFE_INITIALIZING)
 		remember(m, v.id);
+	if (have && sl_life_over(v.status))
+		sl_mount_end_writes(m, v.status);
 	sl_clear_changed(m, &v);
 	sl_migration_view_release(&v);
 }

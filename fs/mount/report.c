@@ -63,6 +63,8 @@ int sl_render_cleanup(struct sl_mount *m, struct sl_buf *out)
 		sl_buf_printf(out, "the service deletes the uploaded files at "
 			      "%s\n", sl_time_format(time, sizeof(time),
 						     v.cleanup_ms));
+	if (v.cleanup_text[0])
+		sl_buf_printf(out, "%s\n", v.cleanup_text);
 	sl_migration_view_release(&v);
 	return sl_buf_error(out);
 }

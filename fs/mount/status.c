@@ -152,6 +152,7 @@ static void put_service(struct doc *d, cJSON *local)
 
 	put_time(d, o, "expires", v->cred_expires_ms);
 	put_text(d, o, "state", v->cred_state);
+	put_text(d, o, "reason", v->cred_reason);
 	o = put_object(d, local, "api");
 	if (v->api_age_ms < 0)
 		put_null(d, o, "age_s");
@@ -160,6 +161,18 @@ static void put_service(struct doc *d, cJSON *local)
 	put_text(d, o, "error", v->api_error.errnum ? v->api_error.text :
 		 NULL);
 	put_time(d, local, "cleanup", v->cleanup_ms);
+	o = put_object(d, local, "cleanup_watch");
+	put_text(d, o, "state", v->cleanup_state);
+	put_text(d, o, "text", v->cleanup_text);
+}
+
+/* Why there is no store, or why it keeps everybody waiting. */
+static const char *store_trouble(struct doc *d)
+{
+	if (!d->store || sl_backend_trouble(d->store->backend,
+					    &d->store_error))
+		return d->store_error.text;
+	return NULL;
 }
 
 static void put_store(struct doc *d, cJSON *local)
@@ -168,8 +181,11 @@ static void put_store(struct doc *d, cJSON *local)
 		[SL_PROOF_NONE] = "none",
 		[SL_PROOF_CRC32] = "crc32",
 		[SL_PROOF_MD5] = "md5",
+		[SL_PROOF_CRC32C] = "crc32c",
+		[SL_PROOF_CRC64] = "crc64",
 	};
 	const struct sl_options *opt = d->m->opt;
+	const char *endpoint;
 	cJSON *o = put_object(d, local, "store");
 	int del = d->store ? __atomic_load_n(&d->store->delete_ok,
 					     __ATOMIC_RELAXED) : -1;
@@ -180,10 +196,13 @@ static void put_store(struct doc *d, cJSON *local)
 		put_null(d, o, "delete");
 	else
 		check(d, cJSON_AddBoolToObject(o, "delete", del));
-	put_text(d, o, "error", d->store ? NULL : d->store_error.text);
+	put_text(d, o, "error", store_trouble(d));
 	o = put_object(d, local, "endpoints");
 	put_text(d, o, "api", opt->api_url);
-	put_text(d, o, "store", opt->s3_endpoint ? opt->s3_endpoint :
+	/* Which of the clouds it will be is not known before there is one. */
+	endpoint = d->store ? sl_options_endpoint(opt, d->store->url) :
+		   opt->s3_endpoint ? opt->s3_endpoint : opt->gcs_endpoint;
+	put_text(d, o, "store", endpoint ? endpoint :
 		 d->store ? d->store->url : NULL);
 }
 

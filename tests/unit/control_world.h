@@ -228,6 +228,12 @@ int sl_options_help(struct sl_buf *out)
 	return sl_buf_puts(out, "options\n");
 }
 
+const char *sl_options_endpoint(const struct sl_options *o, const char *url)
+{
+	(void)url;
+	return o->s3_endpoint;
+}
+
 int sl_migration_get(struct sl_migration *m, struct sl_migration_view *v)
 {
 	(void)m;
@@ -300,6 +306,13 @@ enum sl_proof sl_backend_proof(const struct sl_backend *b)
 {
 	(void)b;
 	return SL_PROOF_CRC32;
+}
+
+bool sl_backend_trouble(struct sl_backend *b, struct sl_error *ret)
+{
+	(void)b;
+	(void)ret;
+	return false;
 }
 
 void sl_backend_cancel(struct sl_backend *b, struct sl_op *op)

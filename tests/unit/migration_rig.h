@@ -95,10 +95,41 @@ static struct {
 	bool post_lost; /* acted upon, answer cut */
 	bool post_hold;
 	const char *after_post; /* status then; NULL: as it is */
-	int gets, posts, launches;
+	int64_t ahead;	/* of the service's clock */
+	bool no_keys;	/* although ReceivingFiles */
+	int64_t cleanup; /* server time; 0: none is told */
+	int64_t cleanup_old; /* what is told until ... */
+	int64_t cleanup_lag; /* ... our clock reads that */
+	int64_t lag;	/* how long a date set is not told */
+	int cleanup_http; /* answer to POST cleanup; 0: as post_http */
+	bool cleanup_mute; /* ... without a status in it */
+	int gets, posts, launches, cleanups;
 	char last_post[512];
+	char date[80], keys[160];
 	char body[2048];
 } srv = { .lock = SL_MUTEX_INIT };
+
+static void write_cleanup(void)
+{
+	char when[40];
+	int64_t told = mono(NULL) < srv.cleanup_lag ? srv.cleanup_old :
+						      srv.cleanup;
+
+	srv.date[0] = '\0';
+	if (told)
+		snprintf(srv.date, sizeof(srv.date),
+			 ",\"expectedCleanupTime\":\"%s\"",
+			 sl_time_format(when, sizeof(when), told));
+}
+
+static void write_keys(void)
+{
+	snprintf(srv.keys, sizeof(srv.keys), "{\"accessKeyID\":\"ASIA\","
+		 "\"secretAccessKey\":\"key%lld\",\"sessionToken\":"
+		 "\"tok\"}", (long long)srv.key);
+	if (srv.no_keys)
+		strcpy(srv.keys, "null");
+}
 
 static void write_status(void)
 {
@@ -106,18 +137,39 @@ static void write_status(void)
 
 	if (srv.mint) {
 		srv.key++;
-		srv.expires = EPOCH + mono(NULL) + SERVER_AHEAD + srv.life;
+		srv.expires = EPOCH + mono(NULL) + srv.ahead + srv.life;
 	}
 	sl_time_format(when, sizeof(when), srv.expires);
+	write_cleanup();
+	write_keys();
 	snprintf(srv.body, sizeof(srv.body),
 		 "{\"migrationID\":\"%s\",\"dbID\":\"" DB "\",\"status\":"
 		 "\"%s\",\"progressInfo\":\"\",\"uploadBucketDir\":\"%s\","
 		 "\"uploadCredentials\":{\"name\":\"sessionToken\",\"keys\":"
-		 "{\"accessKeyID\":\"ASIA\",\"secretAccessKey\":\"key%lld\","
-		 "\"sessionToken\":\"tok\"},\"credentialExpiration\":\"%s\"}}",
+		 "%s,\"credentialExpiration\":\"%s\"}%s}",
 		 srv.id, srv.status,
 		 strcmp(srv.status, "ReceivingFiles") ? "" : "s3://b/x/",
-		 (long long)srv.key, when);
+		 srv.keys, when, srv.date);
+}
+
+/* The date moves at once, and is told when the lag is over. */
+static void serve_cleanup(const char *url, struct fake_answer *a)
+{
+	const char *at = strstr(url, "cleanupTime=");
+	int64_t ms;
+
+	srv.cleanups++;
+	if (srv.cleanup_http)
+		a->status = srv.cleanup_http;
+	if (!at || a->status != 200 ||
+	    sl_time_parse(at + strlen("cleanupTime="), &ms))
+		return;
+	srv.cleanup_old = srv.cleanup;
+	srv.cleanup_lag = mono(NULL) + srv.lag;
+	srv.cleanup = ms;
+	write_status();
+	if (!srv.cleanup_mute)
+		a->body = srv.body;
 }
 
 static void serve_post(const char *url, struct fake_answer *a)
@@ -133,6 +185,8 @@ static void serve_post(const char *url, struct fake_answer *a)
 			 srv.after_post);
 	if (strstr(url, "/initialize"))
 		a->body = srv.body;
+	if (strstr(url, "/cleanup?"))
+		serve_cleanup(url, a);
 	if (srv.post_lost) {
 		a->curl_code = 56;
 		a->sent_all = true;
@@ -143,7 +197,7 @@ static void serve(const char *method, const char *url, struct fake_answer *a)
 {
 	SL_LOCK_SCOPE(&srv.lock);
 	write_status();
-	a->date_ms = EPOCH + mono(NULL) + SERVER_AHEAD;
+	a->date_ms = EPOCH + mono(NULL) + srv.ahead;
 	if (!strcmp(method, "POST")) {
 		serve_post(url, a);
 		return;
@@ -240,7 +294,16 @@ static struct {
 	struct sl_migration *m;
 	struct sl_cred_source *src;
 	int changes, events;
+	bool leave; /* keep=off */
+	struct sl_mutex lock; /* of what follows */
+	char said[2048]; /* the events' texts */
 } rig;
+
+__attribute__((unused)) static bool was_said(const char *text)
+{
+	SL_LOCK_SCOPE(&rig.lock);
+	return strstr(rig.said, text) != NULL;
+}
 
 static void on_changed(void *arg)
 {
@@ -253,6 +316,10 @@ static void on_event(void *arg, int errnum, const char *text)
 	(void)arg;
 	(void)errnum;
 	assert_null(strstr(text, "abcdefgh"));
+	sl_mutex_lock(&rig.lock);
+	if (strlen(rig.said) + strlen(text) + 2 < sizeof(rig.said))
+		strcat(strcat(rig.said, text), "\n");
+	sl_mutex_unlock(&rig.lock);
 	__atomic_add_fetch(&rig.events, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -264,6 +331,7 @@ static void rig_start(const char *id)
 		.db_id = DB,
 		.migration_id = id,
 		.clock = &rig_clock,
+		.keep = !rig.leave,
 		.changed = on_changed,
 		.event = on_event,
 	};
@@ -283,6 +351,7 @@ static int rig_setup(void **state)
 {
 	(void)state;
 	memset(&rig, 0, sizeof(rig));
+	sl_mutex_init(&rig.lock);
 	now_ms = 1000000;
 	test_thread = pthread_self();
 	memset((char *)&srv + sizeof(srv.lock), 0,
@@ -290,6 +359,7 @@ static int rig_setup(void **state)
 	strcpy(srv.id, ID);
 	strcpy(srv.status, "ReceivingFiles");
 	srv.life = 3600000;
+	srv.ahead = SERVER_AHEAD;
 	srv.expires = EPOCH + now_ms + SERVER_AHEAD + srv.life;
 	fake_respond = serve;
 	fake_begin();

@@ -83,8 +83,13 @@ static void test_same_keys(void **state)
 	assert_int_equal(generation(), 1);
 	advance(50000);
 	assert_int_equal(srv_gets(), gets);
-	advance(12000); /* 75 %; at most the regular poll besides */
-	assert_in_range(srv_gets() - gets, 1, 2);
+	/* 75 % and the jitter behind it; a regular poll a minute besides. */
+	advance(12000);
+	assert_in_range(srv_gets() - gets, 0, 2);
+	__atomic_add_fetch(&now_ms, 225000, __ATOMIC_SEQ_CST);
+	UNTIL(srv_gets() > gets);
+	advance(30000);
+	assert_in_range(srv_gets() - gets, 1, 4);
 	assert_int_equal(generation(), 1);
 	assert_true(state_is("valid"));
 }
@@ -292,6 +297,145 @@ static void test_first_set(void **state)
 	assert_int_equal(gone.calls, 0);
 }
 
+/* The local clock is behind the service's, or ahead of it, by hours. */
+static void test_clocks_differ(void **state)
+{
+	static const int64_t ahead[] = { -7200000, 7200000 };
+
+	(void)state;
+	SRV_SET(mint, true);
+	SRV_SET(life, 8000);
+	for (size_t i = 0; i < SL_ARRAY_LEN(ahead); i++) {
+		int gets = srv_gets();
+
+		SRV_SET(ahead, ahead[i]);
+		rig_receiving();
+		for (int n = 0; n < 80; n++) {
+			advance(250);
+			assert_false(state_is("expired"));
+		}
+		assert_in_range(srv_gets() - gets, 3, 5);
+		assert_int_equal(rig.src->ops->offset_ms(rig.src), ahead[i]);
+		rig_stop();
+	}
+}
+
+/* Launched elsewhere, and the status lags: no keys, but ReceivingFiles. */
+static void test_status_lags(void **state)
+{
+	struct waiter w = { .c.ready = cred_ready };
+	struct sl_migration_view v;
+
+	(void)state;
+	rig_receiving();
+	advance(20000);
+	SRV_SET(no_keys, true);
+	sl_cred_refused(rig.src, 1, &w.c);
+	advance(20000);
+	assert_false(is_done(&w));
+	v = view();
+	assert_string_equal(v.cred_state, "refreshing");
+	assert_non_null(strstr(v.cred_reason, "gives no credentials"));
+	sl_migration_view_release(&v);
+	srv_status("ImportInProgress");
+	UNTIL(is_done(&w));
+	assert_int_equal(w.err, -EROFS);
+	assert_true(was_said("'ImportInProgress'"));
+}
+
+/* A stored policy that is extended: the same keys, and a later end. */
+static void test_only_the_end_moves(void **state)
+{
+	struct waiter w = { .c.ready = cred_ready };
+
+	(void)state;
+	SRV_SET(expires, EPOCH + mono(NULL) + SERVER_AHEAD + 30000);
+	rig_receiving();
+	/* At 75 % the service has moved it. */
+	SRV_SET(expires, EPOCH + mono(NULL) + SERVER_AHEAD + 60000);
+	advance(31000);
+	assert_true(state_is("valid"));
+	assert_int_equal(generation(), 1);
+	/* Refused at its end, which then moves: one more try is worth it. */
+	advance(30000);
+	sl_cred_refused(rig.src, 1, &w.c);
+	advance(2000);
+	assert_false(is_done(&w));
+	SRV_SET(expires, EPOCH + mono(NULL) + SERVER_AHEAD + 3600000);
+	UNTIL(is_done(&w));
+	assert_int_equal(w.err, 0);
+	assert_int_equal(generation(), 1);
+	assert_true(state_is("valid"));
+}
+
+/* Uploads that wait are told of once, with the reason, and of the end. */
+static void test_blocked_is_said(void **state)
+{
+	struct waiter w = { .c.ready = cred_ready };
+	struct sl_migration_view v;
+	int events;
+
+	(void)state;
+	rig_receiving();
+	advance(20000);
+	SRV_SET(http, 503);
+	sl_cred_refused(rig.src, 1, &w.c);
+	advance(12000);
+	assert_true(was_said("uploads wait for new credentials"));
+	v = view();
+	assert_string_equal(v.cred_state, "refreshing");
+	assert_non_null(strstr(v.cred_reason, "503"));
+	sl_migration_view_release(&v);
+	events = __atomic_load_n(&rig.events, __ATOMIC_SEQ_CST);
+	advance(60000);
+	assert_int_equal(__atomic_load_n(&rig.events, __ATOMIC_SEQ_CST),
+			 events);
+	SRV_SET(key, 5);
+	SRV_SET(http, 0);
+	UNTIL(is_done(&w));
+	UNTIL_NOW(was_said("uploads go on"));
+	v = view();
+	assert_string_equal(v.cred_reason, "");
+	sl_migration_view_release(&v);
+}
+
+/* The migration is not there any more: not the token's fault. */
+static void test_gone(void **state)
+{
+	struct waiter w = { .c.ready = cred_ready };
+	struct sl_migration_view v;
+
+	(void)state;
+	rig_receiving();
+	advance(20000);
+	SRV_SET(http, 404);
+	sl_cred_refused(rig.src, 1, &w.c);
+	UNTIL(is_done(&w));
+	assert_int_equal(w.err, -EROFS);
+	v = view();
+	assert_string_equal(v.cred_state, "refused");
+	assert_non_null(strstr(v.cred_reason, "no such database"));
+	sl_migration_view_release(&v);
+}
+
+/*
+ * Requests that are retried for other reasons than credentials learn from
+ * the source that it is over; a mount that has uploaded says why.
+ */
+static void test_over_is_known(void **state)
+{
+	char status[64];
+
+	(void)state;
+	rig_receiving();
+	assert_true(sl_migration_takes_files(rig.m, ID, status));
+	assert_int_equal(sl_cred_over(rig.src), 0);
+	srv_status("ImportInProgress");
+	UNTIL(sl_cred_over(rig.src));
+	assert_int_equal(sl_cred_over(rig.src), -EROFS);
+	UNTIL_NOW(was_said("launched or ended from elsewhere"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +451,12 @@ int main(void)
 		RIG_TEST(test_launched_by_somebody),
 		RIG_TEST(test_no_migration),
 		RIG_TEST(test_first_set),
+		RIG_TEST(test_clocks_differ),
+		RIG_TEST(test_status_lags),
+		RIG_TEST(test_only_the_end_moves),
+		RIG_TEST(test_blocked_is_said),
+		RIG_TEST(test_gone),
+		RIG_TEST(test_over_is_known),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
