@@ -20,6 +20,7 @@ struct kase {
 	struct rig_how how;
 	int (*run)(struct rig *r, const char *dir, const char *fault);
 	const char *fault; /* the case's own; NULL: none */
+	bool s3_only;	   /* about what no other cloud does */
 };
 
 static void name_file(struct file *f, const char *dir, uint64_t size)
@@ -269,61 +270,65 @@ static int not_renewed(struct rig *r, const char *dir, const char *fault)
 
 static const struct kase cases[] = {
 	{ "checksums-ignored", CALM, ignored,
-	  "match=s3.* do=ignore-checksum" },
-	{ "lie-put", CALM, lied_to, "match=s3.put do=lie-checksum" },
+	  "match=s3.* do=ignore-checksum", true },
+	{ "lie-put", CALM, lied_to, "match=s3.put do=lie-checksum", false },
 	{ "lie-complete", CALM, lied_to,
-	  "match=s3.complete do=lie-checksum" },
-	{ "lie-part", CALM, lied_to_early, "match=s3.part do=lie-checksum" },
-	{ "cut-answers", CALM, reads_on, ALL "count=3 do=cut-body" },
-	{ "lost-answers", CALM, reads_on, ALL "every=2 do=cut-after" },
-	{ "swollen-answers", CALM, reads_on, ALL "count=3 do=oversized" },
+	  "match=s3.complete do=lie-checksum", false },
+	{ "lie-part", CALM, lied_to_early,
+	  "match=s3.part do=lie-checksum", false },
+	{ "cut-answers", CALM, reads_on, ALL "count=3 do=cut-body", false },
+	{ "lost-answers", CALM, reads_on, ALL "every=2 do=cut-after", false },
+	{ "swollen-answers", CALM, reads_on,
+	  ALL "count=3 do=oversized", false },
 	{ "server-errors", CALM, reads_on,
-	  ALL "count=2 do=500\n" ALL "after=2 count=1 do=503:SlowDown" },
-	{ "gateway-pages", CALM, reads_on, ALL "count=2 do=html" },
+	  ALL "count=2 do=500\n" ALL "after=2 count=1 do=503:SlowDown", false },
+	{ "gateway-pages", CALM, reads_on, ALL "count=2 do=html", false },
 	{ "expired-list-head", CALM, reads_on,
-	  ALL "after=1 count=1 do=expire" },
+	  ALL "after=1 count=1 do=expire", false },
 	{ "half-listing", HASTY, listing_refused,
-	  "match=s3.list do=truncate" },
+	  "match=s3.list do=truncate", false },
 	{ "swollen-listing", HASTY, listing_refused,
-	  "match=s3.list do=oversized" },
+	  "match=s3.list do=oversized", false },
 	{ "page-for-listing", HASTY, listing_refused,
-	  "match=s3.list do=html" },
-	{ "cut-reads", CALM, reads_all, "match=s3.get count=3 do=cut-body" },
+	  "match=s3.list do=html", false },
+	{ "cut-reads", CALM, reads_all,
+	  "match=s3.get count=3 do=cut-body", false },
 	{ "complete-200-error", CALM, goes_up,
-	  "match=s3.complete count=2 do=200-error" },
+	  "match=s3.complete count=2 do=200-error", false },
 	{ "complete-200-slow-down", CALM, goes_up,
-	  "match=s3.complete count=1 do=200-error:SlowDown" },
+	  "match=s3.complete count=1 do=200-error:SlowDown", false },
 	{ "complete-200-empty", CALM, goes_up,
-	  "match=s3.complete count=1 do=200-empty" },
+	  "match=s3.complete count=1 do=200-empty", false },
 	{ "complete-swollen", CALM, goes_up,
-	  "match=s3.complete count=1 do=oversized" },
+	  "match=s3.complete count=1 do=oversized", false },
 	{ "complete-half", CALM, goes_up,
-	  "match=s3.complete count=1 do=truncate" },
+	  "match=s3.complete count=1 do=truncate", false },
 	{ "complete-200-always", HASTY, never_completes,
-	  "match=s3.complete do=200-error" },
+	  "match=s3.complete do=200-error", false },
 	{ "create-half", CALM, goes_up,
-	  "match=s3.create count=1 do=truncate" },
+	  "match=s3.create count=1 do=truncate", false },
 	{ "cut-writes", CALM, goes_up,
-	  "match=s3.put,s3.part count=3 do=cut-upload" },
+	  "match=s3.put,s3.part count=3 do=cut-upload", false },
 	{ "answers-cut-in-the-middle", CALM, goes_up,
-	  "match=s3.create,s3.complete count=2 do=cut-body" },
+	  "match=s3.create,s3.complete count=2 do=cut-body", false },
 	{ "wrong-region", { PATIENT_MS, "us-east-1", false }, other_region,
-	  NULL },
-	{ "expired-put", CALM, renewed, "match=s3.put count=1 do=expire" },
+	  NULL, true },
+	{ "expired-put", CALM, renewed,
+	  "match=s3.put count=1 do=expire", false },
 	{ "expired-create", CALM, renewed,
-	  "match=s3.create count=1 do=expire" },
+	  "match=s3.create count=1 do=expire", false },
 	{ "expired-part", CALM, renewed,
-	  "match=s3.part after=1 count=1 do=expire" },
+	  "match=s3.part after=1 count=1 do=expire", false },
 	{ "expired-complete", CALM, renewed,
-	  "match=s3.complete count=1 do=expire" },
+	  "match=s3.complete count=1 do=expire", false },
 	{ "lost-and-expired-put", CALM, goes_up,
 	  "match=s3.put count=1 do=cut-after\n"
-	  "match=s3.head key=file-70001 count=1 do=expire" },
+	  "match=s3.head key=file-70001 count=1 do=expire", false },
 	{ "lost-and-expired-complete", CALM, goes_up,
 	  "match=s3.complete count=1 do=cut-after\n"
-	  "match=s3.head key=file-1258 count=1 do=expire" },
+	  "match=s3.head key=file-1258 count=1 do=expire", false },
 	{ "expired-for-good", { PATIENT_MS, SIM_REGION, true }, not_renewed,
-	  "match=s3.put count=1 do=expire" },
+	  "match=s3.put count=1 do=expire", false },
 };
 
 static bool run_case(struct rig *r, const struct kase *k)
@@ -342,6 +347,7 @@ static bool run_case(struct rig *r, const struct kase *k)
 void fault_cases(struct rig *r, struct tally *t, const char *only)
 {
 	for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++)
-		if (!only || !fnmatch(only, cases[i].name, 0))
+		if ((!only || !fnmatch(only, cases[i].name, 0)) &&
+		    (!cases[i].s3_only || !strcmp(r->cloud, "s3")))
 			tally_line(t, run_case(r, &cases[i]), cases[i].name);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lost: the upload engine and the S3 backend against a rehearsal cloud that
+ * lost: the upload engine and a cloud's backend against a rehearsal cloud that
  * makes trouble. Prints TAP and ends with a count.
  */
 #include "rig.h"
@@ -8,8 +8,8 @@
 #include "log.h"
 
 static const char usage[] =
-	"usage: lost ASTRA_SIM [RUNS [SEED]]\n"
-	"       lost ASTRA_SIM --only NAME   one of the fault cases\n";
+	"usage: lost ASTRA_SIM CLOUD [RUNS [SEED]]   s3 or gcs\n"
+	"       lost ASTRA_SIM CLOUD --only NAME     one of the fault cases\n";
 
 void tally_line(struct tally *t, bool ok, const char *name)
 {
@@ -32,20 +32,21 @@ static int number(const char *s, uint64_t max, uint64_t *ret)
 
 int main(int argc, char **argv)
 {
-	const char *only = argc == 4 && !strcmp(argv[2], "--only") ?
-				   argv[3] : NULL;
+	const char *only = argc == 5 && !strcmp(argv[3], "--only") ?
+				   argv[4] : NULL;
 	uint64_t runs = 100, seed = 1;
 	struct tally t = { 0 };
 	struct rig r;
 
-	if (argc < 2 || argc > 4 ||
-	    (!only && argc > 2 && number(argv[2], 100000, &runs)) ||
-	    (!only && argc > 3 && number(argv[3], UINT32_MAX, &seed))) {
+	if (argc < 3 || argc > 5 ||
+	    (strcmp(argv[2], "s3") != 0 && strcmp(argv[2], "gcs") != 0) ||
+	    (!only && argc > 3 && number(argv[3], 100000, &runs)) ||
+	    (!only && argc > 4 && number(argv[4], UINT32_MAX, &seed))) {
 		fputs(usage, stderr);
 		return 2;
 	}
 	sl_log_init("lost", SL_LOG_WARN);
-	if (rig_start(&r, argv[1])) {
+	if (rig_start(&r, argv[1], argv[2])) {
 		tally_line(&t, false, "astra-sim gives a migration");
 	} else {
 		if (!only && runs)

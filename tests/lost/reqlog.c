@@ -7,8 +7,10 @@
  *   part                    acted on more than once for one number of one
  *                           upload (harmless, but bytes sent for nothing)
  *
- * within what is read at a time: a key is written once between two looks.
- * A 200 that carries an error is not acted on.
+ * within what is read at a time: a key is written once between two looks. Of
+ * what Google takes as /upload/ the path does not say the key, so there only
+ * the number of deeds is looked at. A 200 that carries an error is not acted
+ * on.
  */
 #include "rig.h"
 
@@ -67,6 +69,8 @@ static void note(struct names *a, struct deeds *d, const cJSON *o)
 		return;
 	d->done[deed]++;
 	d->lost[deed] += cJSON_IsTrue(cJSON_GetObjectItem(o, "cut"));
+	if (!strncmp(text_of(o, "path"), "/upload/", 8))
+		return;
 	if (asprintf(&name, "%s of %s %s %s", deed_names[deed],
 		     text_of(o, "path"),
 		     deed == DEED_PART ? text_of(q, "uploadId") : "",

@@ -2,7 +2,7 @@
 /*
  * What the tests over astra-sim share: the simulator as a child process with
  * a migration that takes files, credentials that are fetched as a mount does,
- * an engine over the S3 backend, files with known bytes, and what the
+ * an engine over the cloud's backend, files with known bytes, and what the
  * simulator says happened. The suite is split by topic: sim.c, creds.c,
  * files.c, reqlog.c; runs.c and faults.c are the tests.
  */
@@ -27,7 +27,8 @@
 struct rig {
 	char *dir;	    /* of the test; the simulator's is dir/sim */
 	pid_t pid;
-	int port, s3_port;  /* of the API and of S3 */
+	const char *cloud;  /* "s3" or "gcs" */
+	int port, store_port; /* of the API and of the bucket */
 	char db[64], token[256], migration[64];
 	char *bucket_url;
 	char *objects;	    /* where the migration's objects lie */
@@ -58,7 +59,7 @@ struct rig_how {
 	} while (0)
 
 /* sim.c: 0 or -1 with a word on stdout */
-int rig_start(struct rig *r, const char *astra_sim);
+int rig_start(struct rig *r, const char *astra_sim, const char *cloud);
 void rig_stop(struct rig *r);
 int rig_up(struct rig *r, const struct rig_how *how);
 void rig_down(struct rig *r);

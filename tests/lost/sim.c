@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/evp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -49,8 +50,9 @@ static void run_sim(const struct rig *r, const char *program)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || fd < 0 || dup2(fd, 1) < 0 ||
 	    dup2(fd, 2) < 0)
 		_exit(126);
-	execl(program, program, "--dir", dir, "--ready-file", ready, "--log",
-	      log, "--region", SIM_REGION, "--init-delay", "0", (char *)NULL);
+	execl(program, program, "--cloud", r->cloud, "--dir", dir,
+	      "--ready-file", ready, "--log", log, "--region", SIM_REGION,
+	      "--init-delay", "0", (char *)NULL);
 	_exit(127);
 }
 
@@ -93,12 +95,13 @@ static int read_ready(struct rig *r)
 		return -1;
 	text[n] = '\0';
 	r->port = port_of(text, "api_url=");
-	r->s3_port = port_of(text, "s3_endpoint=");
+	r->store_port = port_of(text, !strcmp(r->cloud, "gcs") ?
+				"gcs_endpoint=" : "s3_endpoint=");
 	if (value_of(text, "database=", r->db, sizeof(r->db)) ||
 	    value_of(text, "export ASTRA_DB_APPLICATION_TOKEN=", r->token,
 		     sizeof(r->token)))
 		return -1;
-	return r->port > 0 && r->s3_port > 0 ? 0 : -1;
+	return r->port > 0 && r->store_port > 0 ? 0 : -1;
 }
 
 static int dial(int port)
@@ -194,6 +197,27 @@ static const char *text_of(const cJSON *o, const char *name)
 	return s ? s : "";
 }
 
+static struct sl_cred *s3_cred(const cJSON *k, uint64_t generation)
+{
+	return sl_cred_new(SL_CRED_S3, generation, text_of(k, "accessKeyID"),
+			   text_of(k, "secretAccessKey"),
+			   text_of(k, "sessionToken"));
+}
+
+static struct sl_cred *gcs_cred(const cJSON *k, uint64_t generation)
+{
+	const char *b64 = text_of(k, "file");
+	char *json = calloc(1, strlen(b64) + 4);
+	struct sl_cred *c = NULL;
+
+	if (json && EVP_DecodeBlock((unsigned char *)json,
+				    (const unsigned char *)b64,
+				    (int)strlen(b64)) > 0)
+		c = sl_cred_new(SL_CRED_GCS, generation, NULL, json, NULL);
+	free(json);
+	return c;
+}
+
 struct sl_cred *rig_fetch_cred(struct rig *r, uint64_t generation)
 {
 	cJSON *o = status(r);
@@ -202,10 +226,8 @@ struct sl_cred *rig_fetch_cred(struct rig *r, uint64_t generation)
 	struct sl_cred *c = NULL;
 
 	if (k)
-		c = sl_cred_new(SL_CRED_S3, generation,
-				text_of(k, "accessKeyID"),
-				text_of(k, "secretAccessKey"),
-				text_of(k, "sessionToken"));
+		c = !strcmp(r->cloud, "gcs") ? gcs_cred(k, generation) :
+					       s3_cred(k, generation);
 	cJSON_Delete(o);
 	return c;
 }
@@ -234,7 +256,7 @@ static int begin_migration(struct rig *r)
 			nap();
 	}
 	CHECK(r->bucket_url, "the migration does not take files");
-	/* "s3://BUCKET/MIGRATION/sstables/" */
+	/* "SCHEME://BUCKET/MIGRATION/sstables/" */
 	if (asprintf(&r->objects,
 		     "%s/sim/buckets/ds-mig-%s/objects/%s/sstables", r->dir,
 		     r->db, r->migration) < 0)
@@ -242,9 +264,9 @@ static int begin_migration(struct rig *r)
 	return 0;
 }
 
-int rig_start(struct rig *r, const char *astra_sim)
+int rig_start(struct rig *r, const char *astra_sim, const char *cloud)
 {
-	*r = (struct rig){ .dir = sl_test_tempdir() };
+	*r = (struct rig){ .dir = sl_test_tempdir(), .cloud = cloud };
 	r->pid = fork();
 	if (r->pid == 0)
 		run_sim(r, astra_sim);
@@ -284,7 +306,8 @@ int rig_up(struct rig *r, const struct rig_how *how)
 	};
 	struct sl_error e = { 0 };
 
-	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%d", r->s3_port);
+	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%d",
+		 r->store_port);
 	r->creds = cfg.creds = rig_cred_new(r, how->never_renew);
 	CHECK(r->creds, "no credentials");
 	CHECK(!sl_http_new(&http, &r->http, &e), "%s", e.text);

@@ -10,7 +10,7 @@
  *   abort (until metadata import) -> MigrationAborted
  *
  * The names of failed, paused and aborted migrations are ours: the service
- * does not document its own. Access keys work only in ReceivingFiles.
+ * does not document its own. Credentials work only in ReceivingFiles.
  */
 #include "cloud.h"
 
@@ -84,19 +84,20 @@ const struct sim_event *sim_shown(const struct sim *s,
 	return e;
 }
 
+const struct sim_dialect *const sim_dialects[SIM_CLOUD_COUNT] = {
+	[SIM_CLOUD_S3] = &sim_dialect_s3,
+	[SIM_CLOUD_GCS] = &sim_dialect_gcs,
+	[SIM_CLOUD_AZURE] = &sim_dialect_azure,
+};
+
 static struct sim_cred *mint(struct sim *s, struct sim_migration *m)
 {
-	static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-	static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	struct sim_cred *c = sim_alloc(sizeof(*c));
 
 	c->generation = ++s->cred_generation;
-	memcpy(c->key, "ASIA", 4);
-	sim_random_text(c->key + 4, 16, upper);
-	sim_random_text(c->secret, 40, all);
-	sim_random_text(c->token, 240, all);
+	s->dialect->mint(s, m, c);
 	c->made_ms = sim_wall_ms();
+	c->works_ms = c->made_ms + s->opt.creds_delay_ms;
 	c->expires_ms = c->made_ms + s->opt.creds_life_ms;
 	c->next = m->creds;
 	m->creds = c;
@@ -113,7 +114,9 @@ static bool renew(const struct sim *s, const struct sim_cred *c)
 	case SIM_CREDS_MINT:
 		return true;
 	case SIM_CREDS_SAME:
-		return false;
+		if (!s->dialect->extend)
+			return false;
+		break; /* prolonged, as new ones would be made */
 	case SIM_CREDS_HALF:
 		break;
 	}
@@ -122,11 +125,21 @@ static bool renew(const struct sim *s, const struct sim_cred *c)
 
 const struct sim_cred *sim_cred_current(struct sim *s, struct sim_migration *m)
 {
-	return renew(s, m->creds) ? mint(s, m) : m->creds;
+	if (!renew(s, m->creds))
+		return m->creds;
+	if (m->creds && s->dialect->extend &&
+	    s->dialect->extend(s, m, m->creds))
+		return m->creds;
+	return mint(s, m);
 }
 
-const struct sim_cred *sim_cred_find(struct sim *s, const char *key,
-				     struct sim_migration **ret)
+bool sim_cred_live(const struct sim_cred *c)
+{
+	return !c->expired && sim_wall_ms() < c->expires_ms;
+}
+
+struct sim_cred *sim_cred_find(struct sim *s, const char *key,
+			       struct sim_migration **ret)
 {
 	for (struct sim_migration *m = s->migrations; m; m = m->next)
 		for (struct sim_cred *c = m->creds; c; c = c->next)
@@ -145,7 +158,7 @@ void sim_cred_expire(struct sim *s, struct sim_migration *only)
 				c->expired = true;
 }
 
-static void free_migration(struct sim_migration *m)
+static void free_migration(struct sim *s, struct sim_migration *m)
 {
 	while (m->events) {
 		struct sim_event *e = m->events;
@@ -158,6 +171,9 @@ static void free_migration(struct sim_migration *m)
 		struct sim_cred *c = m->creds;
 
 		m->creds = c->next;
+		if (s->dialect->forget)
+			s->dialect->forget(c);
+		explicit_bzero(c, sizeof(*c));
 		free(c);
 	}
 	free(m);
@@ -169,6 +185,6 @@ void sim_migrations_free(struct sim *s)
 		struct sim_migration *m = s->migrations;
 
 		s->migrations = m->next;
-		free_migration(m);
+		free_migration(s, m);
 	}
 }

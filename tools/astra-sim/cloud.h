@@ -6,6 +6,7 @@
 #ifndef SIM_CLOUD_H
 #define SIM_CLOUD_H
 
+#include "checksum.h"
 #include "sim.h"
 
 enum sim_state {
@@ -22,13 +23,16 @@ enum sim_state {
 };
 extern const char *const sim_state_names[SIM_STATE_COUNT];
 
+/* One set of credentials as handed out; the dialect says of what. */
 struct sim_cred {
 	struct sim_cred *next; /* older */
 	uint64_t generation;
-	char key[24];
+	char key[72]; /* names it: access key, key of an account, policy */
 	char secret[44];
 	char token[260];
+	void *own; /* further parts of the dialect */
 	int64_t made_ms;
+	int64_t works_ms; /* made, and --creds-delay */
 	int64_t expires_ms;
 	bool expired; /* ended before its time (POST /sim/expire) */
 };
@@ -54,6 +58,46 @@ struct sim_migration {
 	uint64_t imports;
 };
 
+struct cJSON;
+struct sim_buf;
+struct sim_side;
+
+/*
+ * What --cloud chooses: how credentials are made and shown, and which side
+ * answers on the store's port. The functions are called with sim.lock held,
+ * but for describe.
+ */
+struct sim_dialect {
+	const struct sim_side *side;
+	enum sim_algo sum; /* kept for every object; NONE: as it comes */
+	const char *creds_name; /* uploadCredentials.name */
+	/* Fills key, secret, token, own. */
+	void (*mint)(struct sim *s, struct sim_migration *m,
+		     struct sim_cred *c);
+	/* Frees own; may be NULL. */
+	void (*forget)(struct sim_cred *c);
+	/*
+	 * When new ones are due: true when the old ones were prolonged
+	 * instead, the same to the byte. May be NULL.
+	 */
+	bool (*extend)(struct sim *s, struct sim_migration *m,
+		       struct sim_cred *c);
+	/* uploadBucketDir, a new string. */
+	char *(*bucket_dir)(const struct sim *s, const struct sim_migration *m);
+	/* Adds to uploadCredentials.keys, and a hint to uploadCredentials. */
+	void (*show)(const struct sim *s, const struct sim_migration *m,
+		     const struct sim_cred *c, struct cJSON *keys,
+		     struct cJSON *upload_credentials);
+	/* mount option of the endpoint, NULL: the directory names it */
+	const char *endpoint_option;
+	/* Further lines when ready, of --print-env; may be NULL. */
+	void (*describe)(const struct sim *s, struct sim_buf *b);
+};
+extern const struct sim_dialect sim_dialect_s3; /* s3_creds.c */
+extern const struct sim_dialect sim_dialect_gcs; /* gcs_creds.c */
+extern const struct sim_dialect sim_dialect_azure; /* azure_creds.c */
+extern const struct sim_dialect *const sim_dialects[SIM_CLOUD_COUNT];
+
 struct sim_migration *sim_migration_new(struct sim *s);
 struct sim_migration *sim_migration_find(struct sim *s, const char *id);
 bool sim_importing(const struct sim *s);
@@ -65,8 +109,10 @@ const struct sim_event *sim_shown(const struct sim *s,
 /* The credentials to hand out, minted when it is time. */
 const struct sim_cred *sim_cred_current(struct sim *s,
 					struct sim_migration *m);
-const struct sim_cred *sim_cred_find(struct sim *s, const char *key,
-				     struct sim_migration **m);
+struct sim_cred *sim_cred_find(struct sim *s, const char *key,
+			       struct sim_migration **m);
+/* Still in its time? */
+bool sim_cred_live(const struct sim_cred *c);
 /* Expires what was handed out; m NULL: of all migrations. */
 void sim_cred_expire(struct sim *s, struct sim_migration *m);
 void sim_migrations_free(struct sim *s);

@@ -16,8 +16,8 @@
 
 #include "cloud.h"
 #include "http.h"
-#include "s3.h"
 #include "store.h"
+#include "uploads.h"
 
 static int count_object(struct sim_walk *w, const char *key, const char *path,
 			const struct stat *st)
@@ -40,7 +40,7 @@ static void add_store(struct sim *s, cJSON *o)
 	sim_store_walk(s, &w);
 	cJSON_AddNumberToObject(o, "objects", sums[0]);
 	cJSON_AddNumberToObject(o, "bytes", sums[1]);
-	cJSON_AddNumberToObject(o, "uploads", (double)sim_s3_count_uploads(s));
+	cJSON_AddNumberToObject(o, "uploads", (double)sim_uploads_count(s));
 }
 
 static void add_migrations(struct sim *s, cJSON *o)

@@ -12,6 +12,7 @@
 
 #include "cloud.h"
 #include "control.h"
+#include "database.h"
 #include "http.h"
 
 /* The number that 'code' is; else one of our own. */
@@ -52,27 +53,19 @@ static void add_credentials(struct sim *s, struct sim_migration *m, cJSON *o,
 {
 	cJSON *u = cJSON_AddObjectToObject(o, "uploadCredentials");
 	const struct sim_cred *c = given ? sim_cred_current(s, m) : NULL;
-	SIM_AUTOFREE char *hint = NULL;
 	char text[32];
-	cJSON *k;
+	cJSON *keys;
 
-	cJSON_AddStringToObject(u, "name", c ? "sessionToken" : "");
+	cJSON_AddStringToObject(u, "name", c ? s->dialect->creds_name : "");
 	if (!c) {
 		cJSON_AddNullToObject(u, "keys");
 		cJSON_AddNullToObject(u, "credentialExpiration");
 		return;
 	}
-	k = cJSON_AddObjectToObject(u, "keys");
-	cJSON_AddStringToObject(k, "accessKeyID", c->key);
-	cJSON_AddStringToObject(k, "secretAccessKey", c->secret);
-	cJSON_AddStringToObject(k, "sessionToken", c->token);
+	keys = cJSON_AddObjectToObject(u, "keys");
 	sim_iso(c->expires_ms, text);
 	cJSON_AddStringToObject(u, "credentialExpiration", text);
-	hint = sim_format("\nexport AWS_ACCESS_KEY_ID=%s\nexport "
-			  "AWS_SECRET_ACCESS_KEY=%s\nexport "
-			  "AWS_SESSION_TOKEN=%s\n",
-			  c->key, c->secret, c->token);
-	cJSON_AddStringToObject(u, "hint", hint);
+	s->dialect->show(s, m, c, keys, u);
 }
 
 static char *status_json(struct sim *s, struct sim_migration *m)
@@ -83,9 +76,8 @@ static char *status_json(struct sim *s, struct sim_migration *m)
 	cJSON *o = cJSON_CreateObject();
 	char text[32], *json;
 
-	dir = e->state == SIM_INITIALIZING
-		      ? sim_strdup("")
-		      : sim_format("s3://%s/%s/sstables/", s->bucket, m->id);
+	dir = e->state == SIM_INITIALIZING ? sim_strdup("")
+					   : s->dialect->bucket_dir(s, m);
 	cJSON_AddStringToObject(o, "migrationID", m->id);
 	cJSON_AddStringToObject(o, "dbID", s->opt.db);
 	cJSON_AddStringToObject(o, "status", sim_state_names[e->state]);
@@ -314,6 +306,11 @@ static void finish(struct sim_req *r)
 	}
 	if (redirect(r))
 		return;
+	if (sim_is_database(r)) {
+		if (authorized(r))
+			sim_database(r);
+		return;
+	}
 	if (!split(path, &t) || kind_of(r, &t) == SIM_API_OTHER) {
 		sim_reply_text(r, 404, "text/plain; charset=utf-8",
 			       "404 page not found\n");
@@ -335,6 +332,8 @@ static void begin(struct sim_req *r)
 
 	if (sim_starts(r->path, "/sim/"))
 		sim_req_kind(r, SIM_CONTROL);
+	else if (sim_is_database(r))
+		sim_req_kind(r, SIM_API_DATABASE);
 	else if (split(path, &t))
 		sim_req_kind(r, kind_of(r, &t));
 	else

@@ -27,6 +27,7 @@ const char *const sim_kind_names[SIM_KIND_COUNT] = {
 	[SIM_API_RESUME] = "api.resume",
 	[SIM_API_ABORT] = "api.abort",
 	[SIM_API_CLEANUP] = "api.cleanup",
+	[SIM_API_DATABASE] = "api.database",
 	[SIM_API_OTHER] = "api.other",
 	[SIM_S3_PUT] = "s3.put",
 	[SIM_S3_GET] = "s3.get",
@@ -42,6 +43,7 @@ const char *const sim_kind_names[SIM_KIND_COUNT] = {
 	[SIM_S3_LIST] = "s3.list",
 	[SIM_S3_BUCKET] = "s3.bucket",
 	[SIM_S3_OTHER] = "s3.other",
+	[SIM_TOKEN] = "token",
 	[SIM_CONTROL] = "control",
 };
 
@@ -79,6 +81,7 @@ static const struct action {
 	{ "200-empty", SIM_F_200_EMPTY, ARG_NONE, 0 },
 	{ "oversized", SIM_F_OVERSIZED, ARG_BYTES, 8 << 20 },
 	{ "truncate", SIM_F_TRUNCATE, ARG_NONE, 0 },
+	{ "empty-page", SIM_F_EMPTY_PAGE, ARG_NONE, 0 },
 };
 
 static bool kind_matches(const char *kind, const char *want)

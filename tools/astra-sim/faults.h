@@ -18,6 +18,7 @@ enum sim_kind {
 	SIM_API_RESUME,
 	SIM_API_ABORT,
 	SIM_API_CLEANUP,
+	SIM_API_DATABASE,
 	SIM_API_OTHER,
 	SIM_S3_PUT,
 	SIM_S3_GET,
@@ -33,6 +34,7 @@ enum sim_kind {
 	SIM_S3_LIST,
 	SIM_S3_BUCKET,
 	SIM_S3_OTHER,
+	SIM_TOKEN, /* Google's token endpoint */
 	SIM_CONTROL,
 	SIM_KIND_COUNT
 };
@@ -55,6 +57,7 @@ enum sim_fault_flag {
 	SIM_F_TRUNCATE = 1 << 13,
 	SIM_F_STALL_AFTER = 1 << 14,
 	SIM_F_EXPIRE_BODY = 1 << 15,
+	SIM_F_EMPTY_PAGE = 1 << 16,
 };
 
 /* What one request has met: the sum of all lines that hit it. */

@@ -406,8 +406,8 @@ static int listen_on(const struct sim *s, int64_t port, int *actual)
 struct MHD_Daemon *sim_http_start(struct sim *s, const struct sim_side *side,
 				  int64_t port, int *actual)
 {
-	static struct listener listeners[2];
-	struct listener *l = &listeners[side == &sim_side_s3];
+	static struct listener listeners[2]; /* the API, the store */
+	struct listener *l = &listeners[side != &sim_side_api];
 	struct MHD_Daemon *d;
 	int fd = listen_on(s, port, actual);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP request and its answer, for the API and the S3 side alike. A side
+ * One HTTP request and its answer, for the API and the store alike. A side
  * gives three functions: begin (headers are there: say what kind it is, check
  * it, prepare for the body), data (body bytes), finish (act and answer).
  */
@@ -67,7 +67,12 @@ struct sim_req {
 	int64_t start_ms;
 	uint64_t generation; /* of the credentials used or given */
 	struct sim_buf body; /* small bodies */
-	struct sim_s3 *s3;   /* the S3 side's part of the request */
+	/* The part of the request that the dialect of its side knows. */
+	union {
+		struct sim_s3 *s3;
+		struct sim_gcs *gcs;
+		struct sim_azure *azure;
+	};
 };
 
 struct MHD_Daemon;
@@ -92,5 +97,7 @@ void sim_log_request(struct sim_req *r);
 
 extern const struct sim_side sim_side_api;
 extern const struct sim_side sim_side_s3;
+extern const struct sim_side sim_side_azure;
+extern const struct sim_side sim_side_gcs;
 
 #endif

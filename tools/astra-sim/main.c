@@ -130,6 +130,7 @@ static bool prepare(struct sim *s)
 {
 	int rc;
 
+	s->dialect = sim_dialects[s->opt.cloud];
 	snprintf(s->bucket, sizeof(s->bucket), "ds-mig-%s", s->opt.db);
 	sim_clock_offset(s->opt.clock_offset_ms);
 	if (!load_token(s) || !load_faults(s))
@@ -150,20 +151,25 @@ static bool prepare(struct sim *s)
 static void describe(const struct sim *s, struct sim_buf *b)
 {
 	const char *host = s->opt.listen;
+	const char *option = s->dialect->endpoint_option;
 
 	sim_buf_printf(b, "api_url=http://%s:%d\n", host, s->api_port);
-	sim_buf_printf(b, "s3_endpoint=http://%s:%d\n", host, s->s3_port);
-	sim_buf_printf(b, "options=api_url=http://%s:%d,s3_endpoint="
-		       "http://%s:%d\n", host, s->api_port, host, s->s3_port);
+	if (option)
+		sim_buf_printf(b, "%s=http://%s:%d\n", option, host,
+			       s->store_port);
+	else
+		sim_buf_printf(b, "store=http://%s:%d\n", host,
+			       s->store_port);
+	sim_buf_printf(b, "options=api_url=http://%s:%d", host, s->api_port);
+	if (option)
+		sim_buf_printf(b, ",%s=http://%s:%d", option, host,
+			       s->store_port);
+	sim_buf_str(b, "\n");
 	sim_buf_printf(b, "export ASTRA_DB_APPLICATION_TOKEN=%s\n", s->token);
 	sim_buf_printf(b, "database=%s\n", s->opt.db);
 	sim_buf_printf(b, "control=http://%s:%d/sim\n", host, s->api_port);
-	if (!s->opt.print_env)
-		return;
-	sim_buf_printf(b, "export AWS_ENDPOINT_URL_S3=http://%s:%d\n", host,
-		       s->s3_port);
-	sim_buf_printf(b, "export AWS_REGION=%s\n", s->opt.region);
-	sim_buf_printf(b, "export AWS_DEFAULT_REGION=%s\n", s->opt.region);
+	if (s->opt.print_env && s->dialect->describe)
+		s->dialect->describe(s, b);
 }
 
 /* Whoever sees the file sees all of it: written aside, then renamed. */
@@ -205,24 +211,26 @@ static void stop_all(struct sim *s)
 
 static int serve(struct sim *s, const sigset_t *signals)
 {
-	struct MHD_Daemon *api, *s3 = NULL;
+	struct MHD_Daemon *api = NULL, *store;
 	pthread_t worker;
 	int sig, rc = 1;
 
 	if (pthread_create(&worker, NULL, sim_worker, s))
 		return 1;
-	api = sim_http_start(s, &sim_side_api, s->opt.port, &s->api_port);
-	if (api)
-		s3 = sim_http_start(s, &sim_side_s3, s->opt.s3_port,
-				    &s->s3_port);
-	if (!api || !s3)
+	/* The API names the store's port: it is known before the API runs. */
+	store = sim_http_start(s, s->dialect->side, s->opt.s3_port,
+			       &s->store_port);
+	if (store)
+		api = sim_http_start(s, &sim_side_api, s->opt.port,
+				     &s->api_port);
+	if (!api || !store)
 		fprintf(stderr, "astra-sim: cannot listen on %s: %s\n",
 			s->opt.listen, strerror(errno));
 	else if (announce(s) && !sigwait(signals, &sig))
 		rc = 0;
 	stop_all(s);
-	if (s3)
-		MHD_stop_daemon(s3);
+	if (store)
+		MHD_stop_daemon(store);
 	if (api)
 		MHD_stop_daemon(api);
 	pthread_join(worker, NULL);

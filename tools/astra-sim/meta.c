@@ -4,7 +4,8 @@
  * the object's own headers (content-type, x-amz-meta-*) as the client gave
  * them. It belongs to one version of the data file: size, mtime and inode
  * are in it. When they differ, somebody changed the file by hand, and the
- * object is what is there: the ETag is its MD5, the checksum its CRC32.
+ * object is what is there: the ETag is its MD5, the checksum the one that the
+ * dialect keeps (CRC32 for S3, where any will do), the generation a new one.
  */
 #include "meta.h"
 
@@ -15,7 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "cloud.h"
 
 char *sim_meta_path(struct sim *s, const char *key)
 {
@@ -23,6 +27,23 @@ char *sim_meta_path(struct sim *s, const char *key)
 	SIM_AUTOFREE char *p = sim_store_path(s, "meta", rel);
 
 	return sim_format("%s%%meta", p);
+}
+
+/* Microseconds since 1970, as Google's are; never the same twice. */
+uint64_t sim_meta_generation(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static uint64_t last;
+	struct timespec ts;
+	uint64_t now;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	pthread_mutex_lock(&lock);
+	last = now > last ? now : last + 1;
+	now = last;
+	pthread_mutex_unlock(&lock);
+	return now;
 }
 
 void sim_meta_stat(struct sim_meta *m, const struct stat *st)
@@ -44,9 +65,10 @@ int sim_meta_save(struct sim *s, const char *key, const struct sim_meta *m)
 
 	sim_buf_printf(&b, "size: %" PRIu64 "\nmtime: %" PRId64
 		       "\ninode: %" PRIu64 "\netag: %s\nalgorithm: %s\n"
-		       "composite: %d\nsum: %s\n\n%s",
+		       "composite: %d\nsum: %s\ngeneration: %" PRIu64 "\n\n%s",
 		       m->size, m->mtime_ns, m->ino, m->etag,
 		       sim_algos[m->algo].name, m->composite, m->sum,
+		       m->generation,
 		       m->headers ? m->headers : "");
 	fd = sim_store_tmp(s, &tmp);
 	if (fd < 0)
@@ -67,6 +89,8 @@ static void take_line(struct sim_meta *m, const char *name, const char *v)
 		m->mtime_ns = strtoll(v, NULL, 10);
 	else if (!strcmp(name, "inode"))
 		m->ino = strtoull(v, NULL, 10);
+	else if (!strcmp(name, "generation"))
+		m->generation = strtoull(v, NULL, 10);
 	else if (!strcmp(name, "etag"))
 		snprintf(m->etag, sizeof(m->etag), "%s", v);
 	else if (!strcmp(name, "algorithm"))
@@ -108,7 +132,7 @@ static void parse(struct sim_meta *m, char *text)
 		m->headers = sim_strdup(line + 1);
 }
 
-static int compute(int fd, struct sim_meta *m)
+static int compute(int fd, enum sim_algo algo, struct sim_meta *m)
 {
 	SIM_AUTOFREE char *chunk = sim_alloc(1 << 18);
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -118,7 +142,7 @@ static int compute(int fd, struct sim_meta *m)
 	ssize_t n;
 	char *text;
 
-	sim_sum_init(&sum, SIM_SUM_CRC32);
+	sim_sum_init(&sum, algo);
 	EVP_DigestInit_ex(md, EVP_md5(), NULL);
 	while ((n = pread(fd, chunk, 1 << 18, at)) > 0) {
 		EVP_DigestUpdate(md, chunk, (size_t)n);
@@ -131,8 +155,9 @@ static int compute(int fd, struct sim_meta *m)
 	text = sim_sum_end(&sum);
 	snprintf(m->sum, sizeof(m->sum), "%s", text);
 	free(text);
-	m->algo = SIM_SUM_CRC32;
+	m->algo = algo;
 	m->composite = false;
+	m->generation = sim_meta_generation();
 	return n < 0 ? -EIO : 0;
 }
 
@@ -141,6 +166,7 @@ int sim_meta_load(struct sim *s, const char *key, int fd,
 {
 	SIM_AUTOFREE char *path = sim_meta_path(s, key);
 	SIM_AUTOBUF struct sim_buf b = { 0 };
+	enum sim_algo algo = s->dialect->sum;
 	struct sim_meta now = { 0 };
 	int rc;
 
@@ -149,12 +175,12 @@ int sim_meta_load(struct sim *s, const char *key, int fd,
 	if (!read_small(path, &b) && b.n)
 		parse(m, b.p);
 	if (m->size == now.size && m->mtime_ns == now.mtime_ns &&
-	    m->ino == now.ino && *m->etag) {
+	    m->ino == now.ino && *m->etag && (!algo || m->algo == algo)) {
 		m->mtime_ms = now.mtime_ms;
 		return 0;
 	}
 	sim_meta_stat(m, st);
-	rc = compute(fd, m);
+	rc = compute(fd, algo ? algo : SIM_SUM_CRC32, m);
 	if (rc)
 		return rc;
 	/* Remembered for the next look; when that fails it is done again. */

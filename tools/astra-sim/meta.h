@@ -6,6 +6,8 @@
 #include "store.h"
 
 char *sim_meta_path(struct sim *s, const char *key);
+/* Greater than all before it, of this run and of earlier ones. */
+uint64_t sim_meta_generation(void);
 void sim_meta_stat(struct sim_meta *m, const struct stat *st);
 int sim_meta_save(struct sim *s, const char *key, const struct sim_meta *m);
 /* The sidecar if it fits the open file, else computed from the bytes. */

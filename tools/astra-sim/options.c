@@ -30,9 +30,15 @@ static const struct option_row rows[] = {
 	{ "port", "N", NUMBER, AT(port), 0, 65535, NULL,
 	  "port of the DevOps API; 0: a free one (0)" },
 	{ "s3-port", "N", NUMBER, AT(s3_port), 0, 65535, NULL,
-	  "port of S3; 0: a free one (0)" },
+	  "port of the bucket; 0: a free one (0)" },
+	{ "cloud", "NAME", CHOICE, AT(cloud), 0, 0, "s3 gcs azure",
+	  "whose bucket it is: s3, gcs, azure (s3)" },
 	{ "db", "UUID", TEXT, AT(db), 0, 0, NULL,
 	  "the database (a new one)" },
+	{ "db-status", "WORD", TEXT, AT(db_status), 0, 0, NULL,
+	  "what the API says of the database (ACTIVE)" },
+	{ "db-tier", "WORD", TEXT, AT(db_tier), 0, 0, NULL,
+	  "what the API says it is (serverless)" },
 	{ "token-file", "FILE", TEXT, AT(token_file), 0, 0, NULL,
 	  "file with the application token (a new token)" },
 	{ "region", "R", TEXT, AT(region), 0, 0, NULL,
@@ -44,6 +50,16 @@ static const struct option_row rows[] = {
 	  "always (mint), once expired (same)" },
 	{ "same-creds", NULL, FLAG, AT(creds), SIM_CREDS_SAME, 0, NULL,
 	  "the same as --creds same" },
+	{ "creds-delay", "SECONDS", SECONDS, AT(creds_delay_ms), 0, 86400000,
+	  NULL, "how long after they were made credentials begin to work (0)" },
+	{ "policy-delay", "SECONDS", SECONDS, AT(creds_delay_ms), 0, 86400000,
+	  NULL, "the same as --creds-delay: an Azure policy takes effect" },
+	{ "no-crc64", NULL, FLAG, AT(no_crc64), 1, 0, NULL,
+	  "Azure: answer 500 FeatureNotSupported to x-ms-content-crc64" },
+	{ "gcs-creds", "TYPE", CHOICE, AT(gcs_creds), 0, 0,
+	  "service_account authorized_user",
+	  "Google credentials: service_account, authorized_user "
+	  "(service_account)" },
 	{ "init-delay", "SECONDS", SECONDS, AT(init_delay_ms), 0, 86400000,
 	  NULL, "time in Initializing (0.2)" },
 	{ "import-delay", "SECONDS", SECONDS, AT(import_delay_ms), 0, 86400000,
@@ -70,7 +86,7 @@ static const struct option_row rows[] = {
 	{ "ready-file", "FILE", TEXT, AT(ready_file), 0, 0, NULL,
 	  "what is printed when ready is written here too (mode 0600)" },
 	{ "print-env", NULL, FLAG, AT(print_env), 1, 0, NULL,
-	  "when ready, print exports for the aws command too" },
+	  "when ready, print exports for the cloud's own tools too" },
 };
 
 static void usage(FILE *f)
@@ -141,7 +157,7 @@ static bool choose(const struct option_row *o, const char *v, void *at)
 	if (o->at == AT(index_fail))
 		*(bool *)at = n == 1;
 	else
-		*(enum sim_creds_mode *)at = (enum sim_creds_mode)n;
+		*(unsigned *)at = (unsigned)n; /* one of the enums */
 	return true;
 }
 
@@ -231,6 +247,8 @@ static void defaults(struct sim_options *o)
 	*o = (struct sim_options){
 		.listen = sim_strdup("127.0.0.1"),
 		.region = sim_strdup("us-east-1"),
+		.db_status = sim_strdup("ACTIVE"),
+		.db_tier = sim_strdup("serverless"),
 		.creds_life_ms = 3600000,
 		.init_delay_ms = 200,
 		.import_delay_ms = 500,

@@ -2,9 +2,9 @@
 /*
  * Who asked for what and what came of it, for tests to count. The target is
  * logged, and whether there was a signature; no other header than Host is: a
- * signature, a token or a key is never in it
- * (queries of signed URLs, which would carry one, are refused anyway and are
- * logged without values).
+ * signature, a token or a key is never in it. What signs a URL (x-amz-..., the
+ * sig of a shared access signature, upload_id of a resumable session) is logged
+ * without its value.
  */
 #include "reqlog.h"
 
@@ -36,9 +36,12 @@ static void add_query(cJSON *o, const struct sim_req *r)
 		return;
 	q = cJSON_AddObjectToObject(o, "query");
 	for (size_t i = 0; i < r->params.n; i++) {
-		bool secret = !strncasecmp(r->params.v[i].name, "x-amz-", 6);
+		const char *name = r->params.v[i].name;
+		bool secret = !strncasecmp(name, "x-amz-", 6) ||
+			      !strcmp(name, "sig") ||
+			      !strcmp(name, "upload_id");
 
-		cJSON_AddStringToObject(q, r->params.v[i].name,
+		cJSON_AddStringToObject(q, name,
 					secret ? "" : r->params.v[i].value);
 	}
 }
@@ -50,7 +53,8 @@ static void add_sender(cJSON *o, const struct sim_req *r)
 
 	cJSON_AddStringToObject(o, "host", host ? host : "");
 	cJSON_AddBoolToObject(o, "signed",
-			      sim_header(r, "authorization") != NULL);
+			      sim_header(r, "authorization") ||
+				      sim_param(r, "sig"));
 }
 
 static char *line(struct sim_req *r, uint64_t n)

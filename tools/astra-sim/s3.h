@@ -6,7 +6,10 @@
 #define SIM_S3_H
 
 #include "http.h"
+#include "intake.h"
 #include "store.h"
+#include "uploads.h"
+#include "xml.h"
 
 struct sim_s3_op {
 	const char *method;
@@ -64,14 +67,8 @@ bool sim_s3_in_scope(struct sim_req *r, const char *key);
 
 /* s3_body.c: the body as it comes in. */
 struct sim_sink {
-	int fd;		/* -1: r->body */
-	char *tmp;
-	uint64_t size;
-	char md5[33];	/* valid after sim_sink_end */
-	unsigned char md5_raw[16];
-	struct evp_md_ctx_st *md5_ctx, *sha_ctx, *chunk_ctx;
-	struct sim_sum sum;	/* of the algorithm the client chose */
-	char *sum_b64;	/* computed */
+	struct sim_intake in;
+	struct evp_md_ctx_st *sha_ctx, *chunk_ctx;
 	char *sum_want;	/* announced, in a header or the trailer */
 	bool whole;	/* the announced sum is that of the body */
 	/* aws-chunked */
@@ -109,41 +106,16 @@ void sim_s3_multidelete(struct sim_req *r);
 char *sim_s3_kept_headers(const struct sim_req *r);
 
 /* s3_multipart.c */
-struct sim_upload {
-	char *key;
-	char id[33];
-	enum sim_algo algo;
-	bool composite;
-	int64_t started_ms;
-	char *headers;
-};
-struct sim_part {
-	int number;
-	uint64_t size;
-	int64_t mtime_ms;
-	char etag[33];
-	char sum[72];
-	char name[13];
-};
 void sim_s3_create(struct sim_req *r);
 void sim_s3_part_prepare(struct sim_req *r);
 void sim_s3_part(struct sim_req *r);
 void sim_s3_abort(struct sim_req *r);
-char *sim_upload_dir(struct sim *s, const char *id);
 /* The upload named in the request, or the answer is made. */
 bool sim_upload_load(struct sim_req *r, struct sim_upload *u);
-bool sim_upload_read(const char *dir, struct sim_upload *u);
-void sim_upload_clear(struct sim_upload *u);
-/* Sorted by number; the count. */
-size_t sim_upload_parts(const char *dir, struct sim_part **ret);
-char *sim_part_path(const char *dir, const struct sim_part *p);
-bool sim_part_read(const char *dir, int number, struct sim_part *p);
 
 /* s3_uploads.c */
 void sim_s3_parts(struct sim_req *r);
 void sim_s3_uploads(struct sim_req *r);
-size_t sim_s3_count_uploads(struct sim *s);
-void sim_s3_purge_uploads(struct sim *s, const char *prefix);
 
 /* s3_complete.c */
 void sim_s3_complete_prepare(struct sim_req *r);
@@ -152,15 +124,5 @@ void sim_s3_complete(struct sim_req *r);
 /* s3_list.c */
 void sim_s3_list(struct sim_req *r);
 void sim_s3_head_bucket(struct sim_req *r);
-
-/* xml.c */
-void sim_xml_text(struct sim_buf *b, const char *s);
-void sim_xml_element(struct sim_buf *b, const char *name, const char *value);
-struct sim_xml_sink {
-	/* An element ended: its path from the root, "A/B/C", and its text. */
-	void (*element)(void *arg, const char *path, const char *text);
-	void *arg;
-};
-bool sim_xml_parse(const char *text, size_t n, const struct sim_xml_sink *to);
 
 #endif

@@ -331,7 +331,7 @@ static bool check_token(struct sim_req *r, const struct sim_cred *c)
 			    "invalid.");
 		return false;
 	}
-	if (c->expired || sim_wall_ms() >= c->expires_ms) {
+	if (!sim_cred_live(c)) {
 		sim_s3_fail(r, 400, "ExpiredToken",
 			    "The provided token has expired.");
 		return false;
@@ -348,6 +348,8 @@ static bool find_credentials(struct sim_req *r, const struct auth *a,
 
 	sim_lock(r->sim);
 	found = sim_cred_find(r->sim, a->key, &m);
+	if (found && sim_wall_ms() < found->works_ms)
+		found = NULL; /* not known everywhere yet */
 	if (found) {
 		*c = *found;
 		*open = m->state == SIM_RECEIVING;

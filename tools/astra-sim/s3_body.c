@@ -9,11 +9,9 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "s3.h"
 
-#define MEMORY_MAX (8u << 20)
 #define PUT_MAX (INT64_C(5) << 30)
 
 static void bad_value(struct sim_req *r, const char *algo)
@@ -98,9 +96,9 @@ bool sim_sink_begin(struct sim_req *r, bool file, enum sim_algo algo)
 	struct sim_sink *k = sim_alloc(sizeof(*k));
 	enum sim_payload pay = r->s3->sig.payload;
 	enum sim_algo said;
+	int rc;
 
 	r->s3->sink = k;
-	k->fd = -1;
 	k->whole = file || r->s3->op->kind == SIM_S3_MULTIDELETE;
 	if (k->whole && !sim_sum_announced(r, &said, &k->sum_want))
 		return false;
@@ -108,14 +106,11 @@ bool sim_sink_begin(struct sim_req *r, bool file, enum sim_algo algo)
 		algo = said;
 	if (file && !check_length(r))
 		return false;
-	if (file)
-		k->fd = sim_store_tmp(r->sim, &k->tmp);
-	if (file && k->fd < 0) {
-		sim_s3_errno(r, k->fd);
+	rc = sim_intake_begin(r->sim, &k->in, file, algo);
+	if (rc) {
+		sim_s3_errno(r, rc);
 		return false;
 	}
-	sim_sum_init(&k->sum, algo);
-	k->md5_ctx = hasher(EVP_md5());
 	if (pay == SIM_PAY_HEX)
 		k->sha_ctx = hasher(EVP_sha256());
 	if (pay == SIM_PAY_CHUNKED || pay == SIM_PAY_CHUNKED_TRAILER)
@@ -127,19 +122,12 @@ void sim_sink_free(struct sim_sink *k)
 {
 	if (!k)
 		return;
-	if (k->fd >= 0 && close(k->fd) < 0)
-		perror("astra-sim: close");
-	if (k->tmp && unlink(k->tmp) < 0 && errno != ENOENT)
-		perror("astra-sim: unlink");
-	EVP_MD_CTX_free(k->md5_ctx);
+	sim_intake_free(&k->in);
 	EVP_MD_CTX_free(k->sha_ctx);
 	EVP_MD_CTX_free(k->chunk_ctx);
-	sim_sum_free(&k->sum);
 	sim_buf_free(&k->line);
 	sim_buf_free(&k->trailer);
-	free(k->sum_b64);
 	free(k->sum_want);
-	free(k->tmp);
 	free(k);
 }
 
@@ -147,21 +135,15 @@ void sim_sink_free(struct sim_sink *k)
 void sim_sink_take(struct sim_req *r, const void *p, size_t n)
 {
 	struct sim_sink *k = r->s3->sink;
-	int rc = 0;
+	int rc;
 
-	EVP_DigestUpdate(k->md5_ctx, p, n);
 	if (k->sha_ctx)
 		EVP_DigestUpdate(k->sha_ctx, p, n);
-	sim_sum_add(&k->sum, p, n);
-	k->size += n;
-	if (k->fd >= 0)
-		rc = sim_write_all(k->fd, p, n);
-	else if (r->body.n + n > MEMORY_MAX)
+	rc = sim_intake_add(&k->in, p, n);
+	if (rc == -EFBIG)
 		sim_s3_fail(r, 400, "MaxMessageLengthExceeded",
 			    "Your request was too large.");
-	else
-		sim_buf_add(&r->body, p, n);
-	if (rc)
+	else if (rc)
 		sim_s3_errno(r, rc);
 }
 
@@ -187,7 +169,7 @@ static bool check_md5(struct sim_req *r, const struct sim_sink *k)
 			    "The Content-MD5 you specified was invalid.");
 		return false;
 	}
-	if (!memcmp(raw, k->md5_raw, sizeof(raw)))
+	if (!memcmp(raw, k->in.md5_raw, sizeof(raw)))
 		return true;
 	sim_s3_fail(r, 400, "BadDigest",
 		    "The Content-MD5 you specified did not match what we "
@@ -214,13 +196,10 @@ static bool check_sha256(struct sim_req *r, struct sim_sink *k)
 
 static bool check_sum(struct sim_req *r, struct sim_sink *k)
 {
-	enum sim_algo algo = k->sum.algo;
+	enum sim_algo algo = k->in.algo;
 	SIM_AUTOFREE char *text = NULL;
 
-	if (algo)
-		k->sum_b64 = sim_sum_end(&k->sum);
-	k->sum.algo = algo;
-	if (!algo || !k->sum_want || !strcmp(k->sum_want, k->sum_b64))
+	if (!algo || !k->sum_want || !strcmp(k->sum_want, k->in.sum_b64))
 		return true;
 	text = sim_format("The %s you specified did not match the calculated "
 			  "checksum.", sim_algos[algo].name);
@@ -236,7 +215,7 @@ static bool check_framing(struct sim_req *r, const struct sim_sink *k)
 	if (r->s3->sig.payload < SIM_PAY_CHUNKED)
 		return true;
 	if (sim_sink_chunked_done(k) && real &&
-	    sim_number(real, 0, INT64_MAX, &n) && (uint64_t)n == k->size)
+	    sim_number(real, 0, INT64_MAX, &n) && (uint64_t)n == k->in.size)
 		return true;
 	sim_s3_fail(r, 400, "IncompleteBody",
 		    "You did not provide the number of bytes specified by the "
@@ -250,8 +229,10 @@ bool sim_sink_end(struct sim_req *r)
 
 	if (r->reply.ready || !k)
 		return false;
-	EVP_DigestFinal_ex(k->md5_ctx, k->md5_raw, NULL);
-	sim_hex(k->md5_raw, sizeof(k->md5_raw), k->md5);
+	sim_intake_end(&k->in);
+	/* XML and the like: where the operations look for it. */
+	r->body = k->in.memory;
+	memset(&k->in.memory, 0, sizeof(k->in.memory));
 	return check_framing(r, k) && check_sha256(r, k) && check_md5(r, k) &&
 	       check_sum(r, k) && !r->reply.ready;
 }

@@ -104,13 +104,13 @@ static void take_trailer(struct sim_req *r, const char *name, const char *v)
 	struct sim_sink *k = r->s3->sink;
 	char want[40];
 
-	if (r->trouble.flags & SIM_F_IGNORE_CHECKSUM || !k->sum.algo)
+	if (r->trouble.flags & SIM_F_IGNORE_CHECKSUM || !k->in.algo)
 		return;
 	snprintf(want, sizeof(want), "x-amz-checksum-%s",
-		 sim_algos[k->sum.algo].lower);
+		 sim_algos[k->in.algo].lower);
 	if (strcmp(name, want))
 		return;
-	if (!sim_sum_valid(k->sum.algo, v)) {
+	if (!sim_sum_valid(k->in.algo, v)) {
 		sim_s3_fail(r, 400, "InvalidRequest",
 			    "Value for the trailing checksum is invalid.");
 		return;

@@ -6,8 +6,6 @@
  * what the client says it is becomes visible; else the upload stays.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -204,30 +202,6 @@ static bool check(struct completion *c)
 	return check_numbers(c) && check_headers(c);
 }
 
-static int append(const struct wanted *w, const char *dir, int out,
-		  struct sim_sum *sum)
-{
-	SIM_AUTOFREE char *path = sim_part_path(dir, &w->have);
-	SIM_AUTOFREE char *chunk = sim_alloc(1 << 18);
-	SIM_AUTOCLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint64_t size = 0;
-	ssize_t n;
-	int rc;
-
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, chunk, 1 << 18)) > 0) {
-		sim_sum_add(sum, chunk, (size_t)n);
-		size += (uint64_t)n;
-		rc = sim_write_all(out, chunk, (size_t)n);
-		if (rc)
-			return rc;
-	}
-	if (n < 0)
-		return -errno;
-	return size == w->have.size ? 0 : -EIO;
-}
-
 /* base64(H(raw checksums of the parts)) "-N" */
 static void composite_sum(struct completion *c)
 {
@@ -245,24 +219,6 @@ static void composite_sum(struct completion *c)
 	text = sim_sum_end(&sum);
 	snprintf(c->meta.sum, sizeof(c->meta.sum), "%s-%zu", text, c->n);
 	free(text);
-}
-
-static void make_etag(struct completion *c)
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	unsigned char raw[EVP_MAX_MD_SIZE];
-	char hex[33];
-
-	EVP_DigestInit_ex(md, EVP_md5(), NULL);
-	for (size_t i = 0; i < c->n; i++) {
-		if (!sim_unhex(c->v[i].have.etag, 16, raw))
-			continue;
-		EVP_DigestUpdate(md, raw, 16);
-	}
-	EVP_DigestFinal_ex(md, raw, NULL);
-	EVP_MD_CTX_free(md);
-	sim_hex(raw, 16, hex);
-	snprintf(c->meta.etag, sizeof(c->meta.etag), "%s-%zu", hex, c->n);
 }
 
 /* What the client says the whole object's checksum is. */
@@ -287,18 +243,15 @@ static bool check_object_sum(struct completion *c)
 /* All parts into one file, whose path is returned in tmp. */
 static int assemble(struct completion *c, const char *dir, char **tmp)
 {
-	SIM_AUTOCLOSE int out = sim_store_tmp(c->r->sim, tmp);
-	struct sim_sum sum;
-	char *text;
-	int rc = out < 0 ? out : 0;
+	struct sim_join j;
+	int rc = sim_join_begin(c->r->sim, &j, c->up.composite ? SIM_SUM_NONE
+							       : c->up.algo);
 
-	sim_sum_init(&sum, c->up.composite ? SIM_SUM_NONE : c->up.algo);
 	for (size_t i = 0; i < c->n && !rc; i++)
-		rc = append(&c->v[i], dir, out, &sum);
-	text = sim_sum_end(&sum);
-	snprintf(c->meta.sum, sizeof(c->meta.sum), "%s", text);
-	free(text);
-	make_etag(c);
+		rc = sim_join_add(&j, dir, &c->v[i].have);
+	*tmp = j.tmp;
+	j.tmp = NULL;
+	sim_join_end(&j, &c->meta);
 	c->meta.algo = c->up.algo;
 	c->meta.composite = c->up.composite;
 	if (c->up.composite)

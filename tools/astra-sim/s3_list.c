@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listings: ListObjectsV2, and version 1 for older clients; HeadBucket. A
- * page is made by one walk from where the last one ended. The continuation
- * token is the hex of the last key or common prefix given: opaque to others,
- * and it stays right when objects come and go between pages.
+ * Listings: ListObjectsV2, and version 1 for older clients; HeadBucket.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "page.h"
 #include "s3.h"
 
 struct listing {
 	struct sim_req *r;
-	const char *prefix;
-	const char *delimiter; /* "" if none */
-	const char *after_prefix; /* common prefix given on the last page */
+	struct sim_page page;
 	bool v2;
 	bool url;
-	int64_t max;
-	int64_t count;
-	char *last;
-	bool more;
 	struct sim_buf objects;
 	struct sim_buf prefixes;
 };
@@ -38,42 +29,19 @@ static void add_key(const struct listing *l, struct sim_buf *b,
 	sim_xml_element(b, name, key);
 }
 
-static void remember(struct listing *l, const char *key)
+static void add_common(struct sim_page *p, const char *prefix)
 {
-	free(l->last);
-	l->last = sim_strdup(key);
-	l->count++;
-}
+	struct listing *l = p->arg;
 
-/* A key below a delimiter stands for its common prefix, once. */
-static bool common_prefix(struct listing *l, struct sim_walk *w,
-			  const char *key)
-{
-	const char *rest = key + strlen(l->prefix), *d;
-	SIM_AUTOFREE char *common = NULL;
-
-	d = *l->delimiter ? strstr(rest, l->delimiter) : NULL;
-	if (!d)
-		return false;
-	common = sim_strndup(key, (size_t)(d - key) + strlen(l->delimiter));
-	free(w->skip);
-	w->skip = sim_strdup(common);
-	if (l->after_prefix && !strcmp(common, l->after_prefix))
-		return true;
-	if (l->count >= l->max) {
-		l->more = true;
-		return true;
-	}
 	sim_buf_str(&l->prefixes, "<CommonPrefixes>");
-	add_key(l, &l->prefixes, "Prefix", common);
+	add_key(l, &l->prefixes, "Prefix", prefix);
 	sim_buf_str(&l->prefixes, "</CommonPrefixes>");
-	remember(l, common);
-	return true;
 }
 
-static void add_object(struct listing *l, const char *key,
+static void add_object(struct sim_page *p, const char *key,
 		       const struct sim_meta *m)
 {
+	struct listing *l = p->arg;
 	struct sim_buf *b = &l->objects;
 	char time[32];
 
@@ -92,44 +60,19 @@ static void add_object(struct listing *l, const char *key,
 	sim_buf_str(b, "<StorageClass>STANDARD</StorageClass></Contents>");
 }
 
-static int visit(struct sim_walk *w, const char *key, const char *path,
-		 const struct stat *st)
-{
-	struct listing *l = w->arg;
-	struct sim_meta m = { 0 };
-	int fd;
-
-	(void)st;
-	if (common_prefix(l, w, key))
-		return l->more;
-	if (l->count >= l->max) {
-		l->more = true;
-		return 1;
-	}
-	fd = sim_store_open_file(l->r->sim, path, key, &m);
-	if (fd < 0)
-		return 0; /* removed meanwhile */
-	close(fd);
-	add_object(l, key, &m);
-	remember(l, key);
-	sim_meta_clear(&m);
-	return 0;
-}
-
 static void add_token(struct listing *l, struct sim_buf *b)
 {
 	SIM_AUTOFREE char *hex = NULL;
 
 	sim_buf_printf(b, "<IsTruncated>%s</IsTruncated>",
-		       l->more ? "true" : "false");
-	if (!l->more || !l->last)
+		       l->page.more ? "true" : "false");
+	if (!l->page.more || !l->page.last)
 		return;
-	hex = sim_alloc(2 * strlen(l->last) + 1);
-	sim_hex(l->last, strlen(l->last), hex);
+	hex = sim_page_token(l->page.last);
 	if (l->v2)
 		sim_xml_element(b, "NextContinuationToken", hex);
 	else
-		add_key(l, b, "NextMarker", l->last);
+		add_key(l, b, "NextMarker", l->page.last);
 }
 
 static void answer(struct listing *l)
@@ -141,13 +84,13 @@ static void answer(struct listing *l)
 	sim_buf_str(&b, "<ListBucketResult xmlns=\"http://s3.amazonaws.com/"
 			"doc/2006-03-01/\">");
 	sim_xml_element(&b, "Name", l->r->s3->bucket);
-	add_key(l, &b, "Prefix", l->prefix);
-	if (*l->delimiter)
-		add_key(l, &b, "Delimiter", l->delimiter);
-	sim_buf_printf(&b, "<MaxKeys>%lld</MaxKeys>", (long long)l->max);
+	add_key(l, &b, "Prefix", l->page.prefix);
+	if (*l->page.delimiter)
+		add_key(l, &b, "Delimiter", l->page.delimiter);
+	sim_buf_printf(&b, "<MaxKeys>%lld</MaxKeys>", (long long)l->page.max);
 	if (l->v2)
 		sim_buf_printf(&b, "<KeyCount>%lld</KeyCount>",
-			       (long long)l->count);
+			       (long long)l->page.count);
 	if (l->url)
 		sim_xml_element(&b, "EncodingType", "url");
 	if (l->v2 && start)
@@ -166,13 +109,12 @@ static char *start_key(struct sim_req *r, bool v2)
 {
 	const char *token = v2 ? sim_param(r, "continuation-token") : NULL;
 	const char *start = sim_param(r, v2 ? "start-after" : "marker");
-	size_t n = token ? strlen(token) : 0;
 	char *key;
 
 	if (!token)
 		return start ? sim_strdup(start) : NULL;
-	key = sim_alloc(n / 2 + 1);
-	if (n % 2 || !n || !sim_unhex(token, n / 2, (unsigned char *)key))
+	key = sim_page_start(token);
+	if (!key)
 		sim_s3_fail(r, 400, "InvalidArgument",
 			    "The continuation token provided is incorrect");
 	return key;
@@ -204,28 +146,26 @@ static const char *text_param(const struct sim_req *r, const char *name)
 void sim_s3_list(struct sim_req *r)
 {
 	struct listing l = { .r = r };
-	struct sim_walk w = { .visit = visit, .arg = &l };
+	struct sim_page *p = &l.page;
 	SIM_AUTOFREE char *after = NULL;
 
-	l.prefix = text_param(r, "prefix");
-	l.delimiter = text_param(r, "delimiter");
+	*p = (struct sim_page){ .object = add_object, .common = add_common,
+				.arg = &l };
+	p->prefix = text_param(r, "prefix");
+	p->delimiter = text_param(r, "delimiter");
 	l.v2 = !strcmp(text_param(r, "list-type"), "2");
 	l.url = !strcmp(text_param(r, "encoding-type"), "url");
-	if (!sim_s3_in_scope(r, l.prefix) || !limit(r, &l.max))
+	if (!sim_s3_in_scope(r, p->prefix) || !limit(r, &p->max))
 		return;
 	after = start_key(r, l.v2);
 	if (r->reply.ready)
 		return;
-	w.prefix = l.prefix;
-	w.after = after;
-	l.after_prefix = after;
-	/* max-keys=0 is a valid question with an empty answer. */
-	if (l.max)
-		sim_store_walk(r->sim, &w);
+	p->after = after;
+	sim_page_make(r->sim, p);
 	answer(&l);
 	sim_buf_free(&l.objects);
 	sim_buf_free(&l.prefixes);
-	free(l.last);
+	sim_page_clear(p);
 }
 
 /*

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "s3.h"
 
 static const char *const kept[] = { "content-type", "content-encoding",
@@ -87,13 +88,11 @@ void sim_s3_sum_headers(struct sim_req *r, const struct sim_meta *m)
 
 void sim_s3_put(struct sim_req *r)
 {
-	struct sim_sink *k = r->s3->sink;
+	struct sim_intake *k = &r->s3->sink->in;
 	struct sim_meta *m = &r->s3->meta;
 	int rc;
 
-	snprintf(m->etag, sizeof(m->etag), "%s", k->md5);
-	m->algo = k->sum.algo;
-	snprintf(m->sum, sizeof(m->sum), "%s", k->sum_b64 ? k->sum_b64 : "");
+	sim_intake_meta(k, m);
 	m->headers = sim_s3_kept_headers(r);
 	rc = sim_store_commit(r->sim, k->tmp, r->s3->key, m,
 			      only_if_absent(r));
@@ -104,48 +103,6 @@ void sim_s3_put(struct sim_req *r)
 	sim_reply_start(r, 200);
 	sim_reply_header(r, "ETag", "\"%s\"", m->etag);
 	sim_s3_sum_headers(r, m);
-}
-
-/* bytes=a-b | a- | -n, a missing number being -1; false: not a range. */
-static bool split_range(const char *h, int64_t *a, int64_t *b)
-{
-	SIM_AUTOFREE char *copy = NULL;
-	char *dash;
-
-	if (!h || !sim_starts(h, "bytes="))
-		return false;
-	copy = sim_strdup(h + 6);
-	dash = strchr(copy, '-');
-	if (!dash)
-		return false;
-	*dash++ = '\0';
-	*a = *b = -1;
-	if ((*copy && !sim_number(copy, 0, INT64_MAX, a)) ||
-	    (*dash && !sim_number(dash, 0, INT64_MAX, b)))
-		return false;
-	return *a >= 0 ? *b < 0 || *b >= *a : *b >= 0;
-}
-
-/* 1: a range, 0: none (or not one we know), -1: outside of the object. */
-static int parse_range(const char *h, uint64_t size, uint64_t *from,
-		       uint64_t *len)
-{
-	int64_t a, b;
-
-	if (!split_range(h, &a, &b))
-		return 0;
-	if (a < 0) {
-		*len = (uint64_t)b < size ? (uint64_t)b : size;
-		*from = size - *len;
-		return *len ? 1 : -1;
-	}
-	if ((uint64_t)a >= size)
-		return -1;
-	*from = (uint64_t)a;
-	*len = size - *from;
-	if (b >= 0 && (uint64_t)(b - a) < *len)
-		*len = (uint64_t)(b - a) + 1;
-	return 1;
 }
 
 static void object_headers(struct sim_req *r, const struct sim_meta *m)
@@ -192,7 +149,8 @@ void sim_s3_get(struct sim_req *r)
 	}
 	r->reply.fd = fd;
 	len = m->size;
-	ranged = parse_range(sim_header(r, "range"), m->size, &from, &len);
+	ranged = sim_range_parse(sim_header(r, "range"), m->size, &from,
+				 &len);
 	if (ranged < 0) {
 		close(fd);
 		r->reply.fd = -1;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is unfinished: ListParts, ListMultipartUploads, the count for
- * /sim/state, the purge at cleanup.
+ * What is unfinished: ListParts and ListMultipartUploads.
  */
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,72 +97,6 @@ void sim_s3_parts(struct sim_req *r)
 	sim_upload_clear(&u);
 }
 
-static int by_key_id(const void *a, const void *b)
-{
-	const struct sim_upload *x = a, *y = b;
-	int c = strcmp(x->key, y->key);
-
-	return c ? c : strcmp(x->id, y->id);
-}
-
-static size_t all_uploads(struct sim *s, const char *prefix,
-			  struct sim_upload **ret)
-{
-	SIM_AUTOFREE char *root = sim_store_path(s, "uploads", "");
-	DIR *d = opendir(root);
-	struct dirent *de;
-	size_t n = 0;
-
-	*ret = NULL;
-	while (d && (de = readdir(d))) {
-		SIM_AUTOFREE char *dir = sim_upload_dir(s, de->d_name);
-		struct sim_upload u;
-
-		if (*de->d_name == '.' || !sim_upload_read(dir, &u))
-			continue;
-		if (!sim_starts(u.key, prefix)) {
-			sim_upload_clear(&u);
-			continue;
-		}
-		*ret = sim_grow(*ret, (n + 1) * sizeof(u));
-		(*ret)[n++] = u;
-	}
-	if (d)
-		closedir(d);
-	if (n)
-		qsort(*ret, n, sizeof(**ret), by_key_id);
-	return n;
-}
-
-static void free_uploads(struct sim_upload *u, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		sim_upload_clear(&u[i]);
-	free(u);
-}
-
-size_t sim_s3_count_uploads(struct sim *s)
-{
-	struct sim_upload *u;
-	size_t n = all_uploads(s, "", &u);
-
-	free_uploads(u, n);
-	return n;
-}
-
-void sim_s3_purge_uploads(struct sim *s, const char *prefix)
-{
-	struct sim_upload *u;
-	size_t n = all_uploads(s, prefix, &u);
-
-	for (size_t i = 0; i < n; i++) {
-		SIM_AUTOFREE char *dir = sim_upload_dir(s, u[i].id);
-
-		sim_remove_tree(dir);
-	}
-	free_uploads(u, n);
-}
-
 static void add_key(struct sim_req *r, struct sim_buf *b, const char *name,
 		    const char *key)
 {
@@ -212,7 +144,7 @@ static void add_uploads(struct sim_req *r, struct sim_buf *b,
 	const char *key = sim_param(r, "key-marker");
 	const char *id = sim_param(r, "upload-id-marker");
 	struct sim_upload *u;
-	size_t n = all_uploads(r->sim, prefix, &u), given = 0, last = 0;
+	size_t n = sim_uploads_all(r->sim, prefix, &u), given = 0, last = 0;
 	bool more = false;
 
 	for (size_t i = 0; i < n && !more; i++) {
@@ -231,7 +163,7 @@ static void add_uploads(struct sim_req *r, struct sim_buf *b,
 		add_key(r, b, "NextKeyMarker", u[last].key);
 		sim_xml_element(b, "NextUploadIdMarker", u[last].id);
 	}
-	free_uploads(u, n);
+	sim_uploads_free(u, n);
 }
 
 void sim_s3_uploads(struct sim_req *r)

@@ -19,6 +19,16 @@
 #include "faults.h"
 #include "util.h"
 
+enum sim_cloud_id {
+	SIM_CLOUD_S3,
+	SIM_CLOUD_GCS,
+	SIM_CLOUD_AZURE,
+	SIM_CLOUD_COUNT
+};
+
+/* What a Google credentials file is. */
+enum sim_gcs_creds { SIM_GCS_SERVICE_ACCOUNT, SIM_GCS_AUTHORIZED_USER };
+
 enum sim_creds_mode { SIM_CREDS_HALF, SIM_CREDS_MINT, SIM_CREDS_SAME };
 
 enum sim_deny {
@@ -36,6 +46,8 @@ struct sim_options {
 	int64_t port;
 	int64_t s3_port;
 	char *db;
+	char *db_status;
+	char *db_tier;
 	char *token_file;
 	char *log;
 	char *faults;
@@ -49,20 +61,26 @@ struct sim_options {
 	int64_t cleanup_days;
 	int64_t min_part;
 	int64_t idle_timeout_s;
+	int64_t creds_delay_ms;
 	enum sim_creds_mode creds;
+	enum sim_cloud_id cloud;
+	enum sim_gcs_creds gcs_creds;
 	unsigned deny;
 	bool index_fail;
+	bool no_crc64;
 	bool print_env;
 };
 
 struct sim_migration;
+struct sim_dialect;
 
 struct sim {
 	struct sim_options opt;
 	char token[160];
+	const struct sim_dialect *dialect; /* of --cloud */
 	char bucket[64]; /* ds-mig-DBID */
 	int api_port;
-	int s3_port;
+	int store_port;
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* stopping, or a migration changed */

@@ -140,6 +140,7 @@ static int commit_locked(struct sim *s, const char *tmp, const char *key,
 	if (stat(tmp, &st) < 0 || rename(tmp, data) < 0)
 		return -errno;
 	sim_meta_stat(m, &st);
+	m->generation = sim_meta_generation();
 	return sim_meta_save(s, key, m);
 }
 
@@ -196,6 +197,16 @@ static void prune(char *path, size_t root)
 	}
 }
 
+/* What a blob was put together from lies beside its sidecar (Azure). */
+static int drop_block_list(const char *meta)
+{
+	SIM_AUTOFREE char *path = sim_format(
+		"%.*s%%blocks", (int)(strlen(meta) - strlen("%meta")), meta);
+
+	return unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno
+								     : 0;
+}
+
 int sim_store_remove(struct sim *s, const char *key)
 {
 	SIM_AUTOFREE char *data = NULL, *meta = sim_meta_path(s, key);
@@ -209,6 +220,8 @@ int sim_store_remove(struct sim *s, const char *key)
 	/* A file dropped in by hand has no sidecar: that is no error. */
 	if (!rc && unlink(meta) < 0 && errno != ENOENT && errno != ENOTDIR)
 		rc = -errno;
+	if (!rc)
+		rc = drop_block_list(meta);
 	prune(data, strlen(root));
 	prune(meta, strlen(mroot));
 	pthread_mutex_unlock(&store_lock);

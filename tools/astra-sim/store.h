@@ -10,7 +10,7 @@
  *
  * KEY is the object's key with each segment percent-encoded (keypath.c).
  * The sidecar counts only while size, mtime and inode of the data file are
- * as it says; otherwise ETag and CRC32 are computed again from the bytes.
+ * as it says; otherwise ETag and checksum are computed again from the bytes.
  */
 #ifndef SIM_STORE_H
 #define SIM_STORE_H
@@ -25,12 +25,17 @@ struct sim_meta {
 	int64_t mtime_ms;
 	int64_t mtime_ns; /* whole, of the data file */
 	uint64_t ino;
+	uint64_t generation; /* grows with every version of an object */
 	char etag[80];	  /* without quotes */
 	enum sim_algo algo;
 	bool composite;
 	char sum[80];
 	char *headers;	  /* "name: value\n"..., or NULL */
 };
+/*
+ * etag is the MD5 of the bytes in hex, unless they came in parts. sum is of
+ * the algorithm that the dialect keeps for every object, if it names one.
+ */
 void sim_meta_clear(struct sim_meta *m);
 
 /* keypath.c: encoded relative path of a key, and back (false: not one). */

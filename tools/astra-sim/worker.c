@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "cloud.h"
-#include "s3.h"
 #include "store.h"
+#include "uploads.h"
 
 static void finish_import(struct sim *s, struct sim_migration *m)
 {
@@ -35,7 +35,7 @@ static void cleanup(struct sim *s, struct sim_migration *m)
 
 	sim_unlock(s);
 	sim_store_purge(s, prefix);
-	sim_s3_purge_uploads(s, prefix);
+	sim_uploads_purge(s, prefix);
 	sim_lock(s);
 	sim_set_state(s, m, SIM_CLOSED, "");
 }

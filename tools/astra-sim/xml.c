@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "s3.h"
+#include "xml.h"
 
 void sim_xml_text(struct sim_buf *b, const char *s)
 {
