@@ -2,7 +2,8 @@
 /*
  * sideloadctl: the control files of a mount for people and scripts. It knows
  * nothing that the mount's own files do not say, so that it works on any
- * mount that the user may read, and needs no token. Single thread.
+ * mount that the user may read, and needs no token; only `doctor` looks for
+ * itself, since it is asked before there is a mount. Single thread.
  */
 #ifndef SL_CTL_H
 #define SL_CTL_H
@@ -30,6 +31,7 @@ struct sl_ctl {
 	/* what the command line says */
 	bool json, wait, anyway, relaunch, force;
 	int64_t timeout_s; /* 0: none given */
+	char *options;	   /* -o, as sideloadfs takes them; borrowed */
 	char **args;	   /* after the mount point; borrowed from argv */
 	int arg_count;
 	/* the mount */
@@ -85,8 +87,9 @@ int sl_ctl_cmd_status(struct sl_ctl *c); /* status.c */
 int sl_ctl_cmd_wait(struct sl_ctl *c);	 /* status.c */
 int sl_ctl_cmd_launch(struct sl_ctl *c); /* launch.c */
 int sl_ctl_cmd_umount(struct sl_ctl *c); /* umount.c */
-int sl_ctl_cmd_seal(struct sl_ctl *c);
+int sl_ctl_cmd_seal(struct sl_ctl *c);	 /* seal.c */
 int sl_ctl_cmd_rate(struct sl_ctl *c);	 /* rate.c */
+int sl_ctl_cmd_doctor(struct sl_ctl *c); /* doctor.c; without a mount */
 
 /* Waits for 'status' as `wait` does; an exit code. */
 int sl_ctl_await(struct sl_ctl *c, const char *status);

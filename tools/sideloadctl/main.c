@@ -18,6 +18,8 @@ enum command_bits {
 	IN_UMOUNT = 1 << 3,
 	IN_RATE = 1 << 4,
 	IN_SEAL = 1 << 5,
+	IN_DOCTOR = 1 << 6,
+	LOCAL = 1 << 7, /* about no mount: all words are the command's */
 };
 
 struct command {
@@ -48,37 +50,44 @@ static const struct command commands[] = {
 	{ "umount", IN_UMOUNT, 0, 0, sl_ctl_cmd_umount,
 	  "umount MOUNTPOINT [--force] [--timeout SECONDS] [--json]",
 	  "unmount when all is committed, return when the daemon has gone" },
+	{ "doctor", IN_DOCTOR | LOCAL, 0, 0, sl_ctl_cmd_doctor,
+	  "doctor [-o OPTION,...] [--json] [DATABASE_ID [DIR...]]",
+	  "look at all that a migration needs, before the copy of DIR..." },
 };
 
 struct option_row {
 	const char *name;
-	size_t offset; /* of a bool in struct sl_ctl; unused with a value */
-	bool value;    /* takes seconds */
+	size_t offset; /* of its member in struct sl_ctl */
+	enum { FLAG, SECONDS, TEXT } kind;
 	unsigned commands;
 	const char *help;
 };
 
-#define FLAG(member) offsetof(struct sl_ctl, member), false
+#define MEMBER(member) offsetof(struct sl_ctl, member)
 
 static const struct option_row options[] = {
-	{ "--json", FLAG(json),
-	  IN_STATUS | IN_WAIT | IN_LAUNCH | IN_UMOUNT | IN_RATE | IN_SEAL,
+	{ "--json", MEMBER(json), FLAG,
+	  IN_STATUS | IN_WAIT | IN_LAUNCH | IN_UMOUNT | IN_RATE | IN_SEAL |
+	  IN_DOCTOR,
 	  "print JSON" },
-	{ "--timeout", 0, true, IN_WAIT | IN_LAUNCH | IN_UMOUNT,
+	{ "--timeout", MEMBER(timeout_s), SECONDS,
+	  IN_WAIT | IN_LAUNCH | IN_UMOUNT,
 	  "give up after so many seconds (umount: 60 unless given)" },
-	{ "--wait", FLAG(wait), IN_LAUNCH,
+	{ "--wait", MEMBER(wait), FLAG, IN_LAUNCH,
 	  "return when the migration is done" },
-	{ "--anyway", FLAG(anyway), IN_LAUNCH,
+	{ "--anyway", MEMBER(anyway), FLAG, IN_LAUNCH,
 	  "launch although the gate is closed; this is logged" },
-	{ "--relaunch", FLAG(relaunch), IN_LAUNCH,
+	{ "--relaunch", MEMBER(relaunch), FLAG, IN_LAUNCH,
 	  "again, after a failed import whose cause was mended" },
-	{ "--force", FLAG(force), IN_UMOUNT,
+	{ "--force", MEMBER(force), FLAG, IN_UMOUNT,
 	  "unmount although not everything is committed" },
+	{ "-o", MEMBER(options), TEXT, IN_DOCTOR,
+	  "the options that the mount will get, as sideloadfs -o" },
 };
 
 static void print_help(void)
 {
-	printf("usage: sideloadctl COMMAND MOUNTPOINT ...\n\ncommands:\n");
+	printf("usage: sideloadctl COMMAND ...\n\ncommands:\n");
 	for (size_t i = 0; i < SL_ARRAY_LEN(commands); i++)
 		printf("  %s\n        %s\n", commands[i].usage,
 		       commands[i].help);
@@ -116,6 +125,22 @@ static int parse_seconds(const char *s, int64_t *ret)
 	return 0;
 }
 
+static int take_value(int kind, void *member, char *value)
+{
+	switch (kind) {
+	case SECONDS:
+		return parse_seconds(value, member);
+	case TEXT:
+		if (!value)
+			return usage_error("a value is missing after", "-o");
+		*(char **)member = value;
+		return 0;
+	default:
+		*(bool *)member = true;
+		return 0;
+	}
+}
+
 static int parse_option(struct sl_ctl *c, const struct command *cmd,
 			char **argv, int *i)
 {
@@ -127,10 +152,8 @@ static int parse_option(struct sl_ctl *c, const struct command *cmd,
 		if (!(row->commands & cmd->bit))
 			return usage_error("this command does not take",
 					   row->name);
-		if (row->value)
-			return parse_seconds(argv[++*i], &c->timeout_s);
-		*(bool *)(void *)((char *)c + row->offset) = true;
-		return 0;
+		return take_value(row->kind, (char *)c + row->offset,
+				  row->kind == FLAG ? NULL : argv[++*i]);
 	}
 	return usage_error("unknown option", argv[*i]);
 }
@@ -170,6 +193,8 @@ static int run(struct sl_ctl *c, const struct command *cmd)
 	struct sl_error e = { 0 };
 	const char *mountpoint;
 
+	if (cmd->bit & LOCAL)
+		return cmd->run(c);
 	if (c->arg_count - 1 < cmd->min_args ||
 	    c->arg_count - 1 > cmd->max_args) {
 		fprintf(stderr, "usage: sideloadctl %s\n", cmd->usage);
