@@ -53,6 +53,7 @@ SIM_SRC := $(wildcard tools/astra-sim/*.c)
 UNIT := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 CONF_SRC := $(wildcard tests/conformance/*.c)
 LOST_SRC := $(wildcard tests/lost/*.c)
+CROWD_SRC := $(wildcard tests/crowd/*.c)
 TESTLIB_SRC := $(wildcard tests/lib/*.c)
 SINK_SRC := $(wildcard tests/bench/sink*.c)
 BENCH_PROGRAMS := $(O)/tests/sink $(O)/tests/nullfs $(O)/tests/validate
@@ -83,7 +84,8 @@ endef
 
 $(O)/sideloadfs: $(call obj,$(MOUNT_SRC)) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
-$(O)/sideloadctl: $(call obj,$(CTL_SRC)) $(LIB)
+# Its doctor takes the options of a mount.
+$(O)/sideloadctl: $(call obj,$(CTL_SRC) $(wildcard fs/options*.c)) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
 $(O)/sideload-check: $(call obj,$(CHECK_SRC)) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
@@ -97,6 +99,8 @@ $(O)/tests/conformance: $(call obj,$(CONF_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB
 $(O)/tests/lost: $(call obj,$(LOST_SRC)) $(call obj,$(TESTLIB_SRC)) $(LIB)
 	$(call link,$^,$(PKG_LIBS))
 
+$(O)/tests/crowd: $(call obj,$(CROWD_SRC)) $(LIB)
+	$(call link,$^,$(PKG_LIBS))
 $(O)/tests/sink: $(call obj,$(SINK_SRC)) $(LIB)
 	$(call link,$^,-lssl $(PKG_LIBS))
 $(O)/tests/nullfs: $(call obj,tests/bench/nullfs.c)
@@ -117,7 +121,7 @@ SANITIZE := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 # Not abspath, which would split a path with a blank in it.
 export SL_BUILD = $(if $(filter /%,$(O)),$(O),$(CURDIR)/$(O))
 
-check: check-unit check-conformance check-lost check-bats check-tools \
+check: check-unit check-conformance check-lost check-crowd check-bats check-tools \
 	check-damage ## what a change must pass
 
 check-unit: $(UNIT) ## unit tests (cmocka)
@@ -139,6 +143,10 @@ check-lost: $(O)/tests/lost $(O)/astra-sim ## lost answers and other faults
 	$(Q)$(TAP_RUN) $(LABEL)lost $(LOGS) \
 		-c 'sh tests/conformance/lost.sh' $(O)
 
+check-crowd: $(O)/tests/crowd $(O)/astra-sim ## 300 mounts and one service
+	$(Q)$(TAP_RUN) $(LABEL)crowd $(LOGS) \
+		-c 'sh tests/crowd/run.sh' $(O)
+
 BATS := $(wildcard tests/bats/*.bats)
 # They mostly wait; the longest begin first.
 BATS_JOBS ?= 3
@@ -148,8 +156,12 @@ check-bats: all man conformance bench-programs ## end to end, with real mounts
 		'bats --formatter tap' $(BATS_LONG) \
 		$(sort $(filter-out $(BATS_LONG),$(BATS)))
 
+CLOUDS ?= s3 gcs azure
 check-tools: all ## the table of tools: what each does to a mount
-	$(Q)$(TAP_RUN) $(LABEL)tools $(LOGS) -c 'python3 -B' tests/tools/run.py
+	$(Q)status=0; for cloud in $(CLOUDS); do echo "-- on $$cloud"; \
+		$(TAP_RUN) $(LABEL)tools $(LOGS) -c 'python3 -B' \
+		-a "--cloud $$cloud" tests/tools/run.py || status=1; \
+		done; exit $$status
 
 # Its matrix of damages is a file that must not change unseen.
 check-damage: all ## damaged snapshots: each damage found, each rule reached
@@ -272,7 +284,7 @@ clean: ## remove build/
 	rm -rf build
 
 .PHONY: all unit conformance check check-unit check-threaded \
-	check-conformance check-lost check-bats check-tools check-damage check-cassandra check-smoke \
+	check-conformance check-lost check-crowd check-bats check-tools check-damage check-cassandra check-smoke \
 	check-stress check-asan check-tsan check-headers lint fuzz fuzz-run bench bench-programs \
 	bench-tools nightly man install uninstall dist help clean
 .PRECIOUS: $(O)/obj/%.o

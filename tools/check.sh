@@ -77,10 +77,10 @@ suite() {
 	total_passed=$((total_passed + passed - more))
 }
 
-# The independent S3 server and the client that we did not write.
+# The independent servers, S3 and Azure, and the client that we did not write.
 optional_tools() {
 	tools=$(pwd)/build/tools
-	PATH=$tools:$PATH
+	PATH=$tools:$tools/node_modules/.bin:$PATH
 	export PATH
 	# Where Go puts its own tool chain is not always in PATH.
 	if ! command -v go >/dev/null 2>&1 && [ -x /usr/local/go/bin/go ]; then
@@ -93,6 +93,14 @@ optional_tools() {
 		GOBIN=$tools go install \
 			github.com/versity/versitygw/cmd/versitygw@v1.8.0 \
 			>"$sums/go" 2>&1 </dev/null || tail -n 5 "$sums/go"
+	fi
+	if ! command -v azurite-blob >/dev/null 2>&1 &&
+		command -v npm >/dev/null 2>&1; then
+		echo "getting azurite 3.35.0 into build/tools"
+		mkdir -p "$tools"
+		npm install --prefix "$tools" --no-audit --no-fund \
+			azurite@3.35.0 @azure/storage-blob@12.26.0 \
+			>"$sums/npm" 2>&1 </dev/null || tail -n 5 "$sums/npm"
 	fi
 	if ! command -v aws >/dev/null 2>&1; then
 		sh tools/setup-packages.sh aws || true
@@ -113,6 +121,7 @@ fi
 suite unit check-unit
 suite conformance check-conformance
 suite lost check-lost
+suite crowd check-crowd
 suite bats check-bats
 suite tools check-tools
 suite damage check-damage

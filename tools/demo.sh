@@ -4,9 +4,9 @@
 # three-node cluster goes through three mounts into astra-sim, is launched and
 # imported. Each command is printed before it runs, so that it can be done by
 # hand; a real migration differs in the token, the database ID and in that
-# api_url= and s3_endpoint= are left out. Everything made here is removed.
+# api_url= and the endpoint are left out. Everything made here is removed.
 #
-#   sh tools/demo.sh
+#   sh tools/demo.sh [--cloud s3|gcs|azure]
 #
 # Programs are built into build/plain unless $SL_BUILD names others.
 # SL_DEMO_TAMPER=flip|delete|add damages the bucket between copy and launch,
@@ -18,6 +18,7 @@ cd "$(dirname "$0")/.."
 root=$(pwd)
 demo=
 sim=
+cloud=s3
 
 # Nothing that was begun here stays, however this ends.
 cleanup() {
@@ -68,9 +69,10 @@ prepare() {
 }
 
 start_cloud() {
-	say "A cloud to rehearse with: the DevOps API and S3 over a directory"
+	say "A cloud to rehearse with: the DevOps API and a bucket ($cloud)" \
+		"over a directory"
 	mkdir cloud mnt1 mnt2 mnt3
-	run "astra-sim --dir cloud --ready-file ready >sim.log 2>&1 &"
+	run "astra-sim --cloud $cloud --dir cloud --ready-file ready >sim.log 2>&1 &"
 	sim=$!
 	tries=0
 	until [ -s ready ]; do
@@ -192,6 +194,18 @@ finish() {
 	say "The migration is done."
 }
 
+while [ $# -gt 0 ]; do
+	case $1=${2:-} in
+	--cloud=s3 | --cloud=gcs | --cloud=azure)
+		cloud=$2
+		shift 2
+		;;
+	*)
+		echo "usage: sh tools/demo.sh [--cloud s3|gcs|azure]" >&2
+		exit 2
+		;;
+	esac
+done
 prepare
 begin
 check

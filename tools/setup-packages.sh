@@ -13,8 +13,8 @@ packages_of() {
 		libisal-dev zlib1g-dev libexpat1-dev libmicrohttpd-dev ;;
 	demo) echo jq rsync xz-utils ;;
 	test) echo libcmocka-dev bats jq rsync xz-utils curl openssl strace \
-		perl procps python3 autofs radosgw ceph-mon ceph-osd ceph-common \
-		libfaketime ;;
+		perl procps python3 python3-venv autofs radosgw ceph-mon \
+		ceph-osd ceph-common libfaketime rclone python3-azure-storage ;;
 	lint) echo clang clang-tidy cppcheck shellcheck ;;
 	aws) echo awscli ;;
 	bench) echo rclone rsync curl openssl python3 ;;

@@ -27,8 +27,8 @@ refused() {
 	nothing_left
 }
 
-@test "the demo migrates three nodes and removes what it made" {
-	run sh "$SL_ROOT/tools/demo.sh"
+migrates() {
+	run sh "$SL_ROOT/tools/demo.sh" "$@"
 	echo "$output" | tail -n 60
 	[ "$status" -eq 0 ]
 	[[ $output == *"The migration is done."* ]]
@@ -38,6 +38,24 @@ refused() {
 	[[ $output == *"failed to close"*"data-chunk"* ]]
 	[[ $output != *AstraCS:[A-Za-z0-9]* ]]
 	nothing_left
+}
+
+@test "the demo migrates three nodes and removes what it made" {
+	migrates
+}
+
+@test "the demo on Google Cloud" {
+	migrates --cloud gcs
+}
+
+@test "the demo on Azure" {
+	migrates --cloud azure
+}
+
+@test "the demo knows no other cloud" {
+	run sh "$SL_ROOT/tools/demo.sh" --cloud oracle
+	[ "$status" -eq 2 ]
+	[[ $output == *usage* ]]
 }
 
 @test "a byte flipped in the bucket: the launch is refused" {

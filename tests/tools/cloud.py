@@ -21,12 +21,12 @@ def wait_for(what, condition, seconds=WAIT):
 
 
 class Cloud:
-    def __init__(self, build, work):
-        self.build, self.work = build, work
+    def __init__(self, build, work, name):
+        self.build, self.work, self.name = build, work, name
         self.log_at, self.log, self.rest = 0, [], b""
         ready = work + "/ready"
         self.sim = self.spawn("astra-sim", "--dir", work + "/sim",
-                              "--init-delay", "0.1", "--log", work + "/log",
+                              "--cloud", name, "--init-delay", "0.1", "--log", work + "/log",
                               "--ready-file", ready)
         wait_for("astra-sim", lambda: os.path.exists(ready))
         with open(ready, encoding="utf-8") as lines:

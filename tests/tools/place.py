@@ -206,6 +206,7 @@ def check_bucket(place):
 
 
 def check_requests(place, since, text):
+    text = rows.on_cloud(text, place.cloud.name)
     wrong = rows.check_counts(rows.counts(text)[0], place.counted(since))
     if wrong:
         raise Fault(wrong)

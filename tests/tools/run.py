@@ -4,7 +4,8 @@
 astra-sim; prints TAP. A row makes up to five tests: exit status, objects,
 requests, the same command again, and interruption in the middle.
 
-run.py [-k TEXT] [BUILD]    only rows whose name has TEXT in it
+run.py [-k TEXT] [--cloud NAME] [BUILD]
+-k: only rows whose name has TEXT in it; NAME: s3 (unless given), gcs, azure.
 
 Each row has a table directory of its own, whose ID is the hash of its name:
 by this its requests are known. 'middle' has one more. Both are judged by the
@@ -275,10 +276,10 @@ def run_row(cloud, row, tap):
     test.middle()
 
 
-def run_rows(build, work, todo, tap):
+def run_rows(build, work, todo, tap, name):
     """One cloud and one mount; takes rows until there are no more."""
     os.mkdir(work)
-    cloud = Cloud(build, work)
+    cloud = Cloud(build, work, name)
     try:
         cloud.mount()
         while todo:
@@ -290,9 +291,10 @@ def run_rows(build, work, todo, tap):
 
 
 def main(words):
-    text = ""
-    if words[:1] == ["-k"]:
-        text, words = words[1], words[2:]
+    given = {"-k": "", "--cloud": "s3"}
+    while words and words[0] in given:
+        given[words[0]], words = words[1], words[2:]
+    text, name = given["-k"], given["--cloud"]
     build = os.path.abspath(words[0] if words else os.environ.get(
         "SL_BUILD", HERE + "/../../build/plain"))
     todo = collections.deque(row for row in rows.read(HERE + "/tools.table")
@@ -304,7 +306,7 @@ def main(words):
         places.make_sources(work)
         with concurrent.futures.ThreadPoolExecutor(MOUNTS) as pool:
             ends = [pool.submit(run_rows, build, "%s/%d" % (work, i), todo,
-                                tap) for i in range(MOUNTS)]
+                                tap, name) for i in range(MOUNTS)]
         for end in ends:
             end.result()
     print("1..%d" % tap.number)
