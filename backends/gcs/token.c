@@ -337,11 +337,18 @@ static int64_t op_offset(struct sl_cred_source *s)
 	return t->base->ops->offset_ms(t->base);
 }
 
+/* A migration that is over makes good tokens worthless as well. */
+static int op_over(struct sl_cred_source *s)
+{
+	return sl_cred_over(tokens_of(s)->base);
+}
+
 static const struct sl_cred_source_ops source_ops = {
 	.get = op_get,
 	.refused = op_refused,
 	.cancel = op_cancel,
 	.offset_ms = op_offset,
+	.over = op_over,
 };
 
 int sl_gcs_tokens_new(struct sl_http *http, struct sl_cred_source *base,

@@ -13,8 +13,8 @@
  *   CREDS --ready()--> READY            (ASKING with no pause: CREDS at once)
  *
  * PARKED ends when its time has come and the retry budget (quota.c) has a
- * token; or, as ASKING does, with -EROFS when the source of credentials says
- * that it is over (sl_cred_over). RUNNING may have two attempts at once
+ * token; or, as ASKING and CREDS do, with -EROFS when the source of credentials
+ * says that it is over (sl_cred_over). RUNNING may have two attempts at once
  * (hedge.c); the second holds a connection of its own.
  *
  * Only RUNNING holds a connection: of the thread's quota, or, for priority 0,
@@ -121,12 +121,14 @@ static struct sl_call *take(struct sl_io *io, int *ret_cred_err)
 enum due { DUE_NONE, DUE_CANCEL, DUE_OVER, DUE_ASK, DUE_CRED_LATE };
 
 /*
- * Nothing that it could be retried for will come: the source of credentials
- * knows. In CREDS the source itself ends the wait.
+ * Nothing that it waits for will do any good: the source of credentials
+ * knows. One that exchanges them elsewhere (Google's tokens) may still be at
+ * it for long.
  */
 static bool over_locked(const struct sl_call *c)
 {
-	return (c->state == SL_CALL_PARKED || c->state == SL_CALL_ASKING) &&
+	return (c->state == SL_CALL_PARKED || c->state == SL_CALL_ASKING ||
+		c->state == SL_CALL_CREDS) &&
 	       c->user->creds && sl_cred_over(c->user->creds);
 }
 

@@ -21,7 +21,7 @@ def wait_for(what, condition, seconds=WAIT):
 
 
 class Cloud:
-    def __init__(self, build, work, name):
+    def __init__(self, build, work, name="s3"):
         self.build, self.work, self.name = build, work, name
         self.log_at, self.log, self.rest = 0, [], b""
         ready = work + "/ready"

@@ -53,6 +53,7 @@ static struct {
 	uint64_t refused; /* the last generation it was told of */
 	int asked;
 	int64_t offset_ms;
+	int over;
 } base = { .lock = SL_MUTEX_INIT };
 
 static struct sl_cred *base_get(struct sl_cred_source *s)
@@ -87,11 +88,19 @@ static int64_t base_offset(struct sl_cred_source *s)
 	return base.offset_ms;
 }
 
+static int base_over(struct sl_cred_source *s)
+{
+	(void)s;
+	SL_LOCK_SCOPE(&base.lock);
+	return base.over;
+}
+
 static const struct sl_cred_source_ops base_ops = {
 	.get = base_get,
 	.refused = base_refused,
 	.cancel = base_cancel,
 	.offset_ms = base_offset,
+	.over = base_over,
 };
 
 static struct gcs_key rig_key;

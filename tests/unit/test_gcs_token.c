@@ -192,6 +192,17 @@ static void the_migration_says_no(void **state)
 	assert_int_equal(fake_requests(), 0);
 }
 
+/* Good tokens or not: the migration is what they are for. */
+static void over_is_the_migrations(void **state)
+{
+	(void)state;
+	assert_int_equal(refuse_and_wait(0), 0);
+	assert_int_equal(sl_cred_over(rig_source), 0);
+	base.over = -EROFS;
+	assert_int_equal(sl_cred_over(rig_source), -EROFS);
+	base.over = 0;
+}
+
 /* Without keys there are no tokens either: the migration ended. */
 static void the_keys_went(void **state)
 {
@@ -413,6 +424,7 @@ int main(void)
 		RIG_TEST(refused_keys_are_replaced),
 		RIG_TEST(refused_keys_are_confirmed),
 		RIG_TEST(the_migration_says_no),
+		RIG_TEST(over_is_the_migrations),
 		RIG_TEST(the_keys_went),
 		RIG_TEST(forbidden_asks_the_migration),
 		RIG_TEST(clocks),

@@ -150,6 +150,22 @@ static void over_ends_retries(void **state)
 	sl_cred_unref(src.cred);
 }
 
+/* Nor does a source that is still asking elsewhere keep a call. */
+static void over_ends_the_wait(void **state)
+{
+	struct server srv = { .script = { FORBIDDEN, OK_ANSWER },
+			      .script_len = 2 };
+	struct source src = { .over_after = 1, .never = true };
+	struct test_call t = { .status = 0 };
+
+	(void)state;
+	source_init(&src);
+	t.call.creds = &src.s;
+	assert_int_equal(run(&srv, &t), -EROFS);
+	assert_int_equal(src.gets, 1);
+	sl_cred_unref(src.cred);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +173,7 @@ int main(void)
 		cmocka_unit_test(refresh_that_fails_ends_the_call),
 		cmocka_unit_test(cancel_while_waiting),
 		cmocka_unit_test(over_ends_retries),
+		cmocka_unit_test(over_ends_the_wait),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
