@@ -53,7 +53,7 @@ void sl_azure_odd_set(struct sl_azure *a, const char *upload, size_t len)
 static int begin(struct sl_cloud_task *t, struct sl_cloud_request *q)
 {
 	char id[SL_AZURE_UPLOAD_HEX + 1];
-	int err = sl_azure_check_name(t);
+	int err = sl_cloud_check_name(t);
 
 	(void)q; /* nothing is sent */
 	if (!err)

@@ -20,26 +20,6 @@
 #define TEXT_TRIES 3
 #define CRC64_HEADER "x-ms-content-crc64"
 
-/* A caller that gives none has it made here, of bytes that are right. */
-static int sum_of_body(struct sl_cloud_task *t, uint64_t *ret)
-{
-	uint64_t sum = t->op->sum;
-
-	if (!sum && t->op->size) {
-		if (!sl_cloud_body_is_whole(t->op, SL_SUM_NONE))
-			return sl_error_set(&t->call.error, EBADMSG,
-					    "'%s': the bytes to send do not "
-					    "have their checksum", t->op->key);
-		for (int i = 0; i < t->op->body_count; i++)
-			sum = sl_sum(SL_SUM_CRC64, sum,
-				     t->op->body[i].iov_base,
-				     t->op->body[i].iov_len);
-		t->op->sum = sum;
-	}
-	*ret = sum;
-	return 0;
-}
-
 static int put_crc64(struct sl_cloud_request *q, uint64_t sum)
 {
 	char b64[16];
@@ -50,14 +30,13 @@ static int put_crc64(struct sl_cloud_request *q, uint64_t sum)
 
 int sl_azure_body_checks(struct sl_cloud_task *t, struct sl_cloud_request *q)
 {
-	uint64_t sum = 0;
 	int err;
 
 	if (sl_backend_proof(&t->cloud->b) == SL_PROOF_MD5)
 		t->md5 = true;
 	if (!t->md5) {
-		err = sum_of_body(t, &sum);
-		return err ? err : put_crc64(q, sum);
+		err = sl_cloud_sum_body(t);
+		return err ? err : put_crc64(q, t->op->sum);
 	}
 	err = sl_cloud_md5_body(t);
 	if (err)

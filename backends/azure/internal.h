@@ -95,13 +95,9 @@ int sl_azure_page_read(const struct sl_http_response *r,
 size_t sl_azure_odd_get(struct sl_azure *a, const char *upload);
 void sl_azure_odd_set(struct sl_azure *a, const char *upload, size_t len);
 
-/* The name (full) is refused: sets the error. 0 or -EOPNOTSUPP. */
-int sl_azure_check_name(struct sl_cloud_task *t);
-
 /* the ops */
 sl_backend_start_fn sl_azure_put, sl_azure_upload_begin, sl_azure_part,
 	sl_azure_complete, sl_azure_abort, sl_azure_list_parts,
-	sl_azure_uploads, sl_azure_head, sl_azure_get, sl_azure_list,
-	sl_azure_remove;
+	sl_azure_uploads, sl_azure_list;
 
 #endif

@@ -173,6 +173,8 @@ const char *sl_azure_name_refused(const char *name)
 			return "Azure takes no '.' at the end of a name";
 		segments += c == '/';
 	}
+	if (!sl_cloud_utf8(name))
+		return "Azure takes no names that are not UTF-8";
 	return segments > SEGMENTS_MAX ?
 		       "Azure takes no more than 254 levels" : NULL;
 }

@@ -35,8 +35,8 @@ bool sl_azure_url_safe(const char *s);
 
 /*
  * Can a blob have this full name? NULL: yes; else why not. Azure takes no
- * control bytes, makes '\' a '/', cuts a '.' at the end of a segment, and
- * takes 254 segments.
+ * control bytes, reads names as UTF-8, makes '\' a '/', cuts a '.' at the end
+ * of a segment, and takes 254 segments.
  */
 const char *sl_azure_name_refused(const char *name);
 

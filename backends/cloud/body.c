@@ -47,6 +47,22 @@ int sl_cloud_md5_body(struct sl_cloud_task *t)
 	return 0;
 }
 
+int sl_cloud_sum_body(struct sl_cloud_task *t)
+{
+	struct sl_op *op = t->op;
+
+	if (op->sum || !op->size)
+		return 0;
+	if (!sl_cloud_body_is_whole(op, SL_SUM_NONE))
+		return sl_error_set(&t->call.error, EBADMSG, "'%s': the bytes "
+				    "to send do not have their checksum",
+				    op->key);
+	for (int i = 0; i < op->body_count; i++)
+		op->sum = sl_sum((enum sl_sum)t->cloud->b.sum, op->sum,
+				 op->body[i].iov_base, op->body[i].iov_len);
+	return 0;
+}
+
 enum sl_verdict sl_cloud_bad_digest(struct sl_cloud_task *t)
 {
 	if (sl_cloud_body_is_whole(t->op, t->cloud->b.sum) &&

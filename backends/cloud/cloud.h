@@ -128,6 +128,11 @@ struct sl_cloud_dialect {
 		      const struct sl_cloud_error *d);
 	/* Required. All of 'o' from the headers of HEAD and GET. */
 	void (*object)(const struct sl_http_response *r, struct sl_object *o);
+	/*
+	 * Why the store has no such full name; NULL: it may. Never sent: an
+	 * object of such a name is not there, nor can one be made.
+	 */
+	const char *(*name_refused)(const char *name);
 	/* What HEAD needs besides, e.g. to be told checksums. */
 	int (*fill_head)(struct sl_cloud_task *t, struct sl_cloud_request *q);
 	/* What GET needs besides If-Match and Range. */
@@ -259,6 +264,8 @@ void sl_cloud_send_text(struct sl_cloud_task *t, struct sl_cloud_request *q);
 
 /* object.c: ops that every dialect has alike. */
 sl_backend_start_fn sl_cloud_head, sl_cloud_get, sl_cloud_remove;
+/* Before something is made: 0, or -EOPNOTSUPP and why. */
+int sl_cloud_check_name(struct sl_cloud_task *t) SL_MUST_CHECK;
 /*
  * What every store says alike of an object: its size (of the whole, also in
  * answers to ranges), ETag and time; the rest of 'o' is zero.
@@ -280,6 +287,8 @@ enum sl_verdict sl_cloud_put_bad(struct sl_cloud_task *t,
 
 /* body.c: the hex and base64 MD5 of op->body, once its CRC32 was verified. */
 int sl_cloud_md5_body(struct sl_cloud_task *t) SL_MUST_CHECK;
+/* op->sum of a caller that gave none, of bytes whose CRC32 was verified. */
+int sl_cloud_sum_body(struct sl_cloud_task *t) SL_MUST_CHECK;
 /* The store says the digest is bad: our own bytes decide whose fault. */
 enum sl_verdict sl_cloud_bad_digest(struct sl_cloud_task *t);
 /* Does op->body have op->crc32, and op->sum by 'kind'? */

@@ -166,9 +166,11 @@ static enum sl_verdict exists_bad(struct sl_cloud_task *t,
 static enum sl_verdict confirm_good(struct sl_cloud_task *t,
 				    const struct sl_http_response *r)
 {
-	if (!t->cloud->dialect->mpu->compare(t, r, true))
-		return SL_V_OK;
-	return wrong(t, true);
+	int err = t->cloud->dialect->mpu->compare(t, r, true);
+
+	if (err == -EPROTO)
+		return sl_cloud_lost(t, &confirm_step);
+	return err ? wrong(t, true) : SL_V_OK;
 }
 
 static const struct sl_cloud_step complete_step = {

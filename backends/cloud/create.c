@@ -41,8 +41,10 @@ static bool other_asks(struct sl_cloud_task *t)
 static int fill_create(struct sl_cloud_task *t, struct sl_cloud_request *q)
 {
 	const struct sl_cloud_mpu *mpu = t->cloud->dialect->mpu;
-	int err;
+	int err = sl_cloud_check_name(t);
 
+	if (err)
+		return err;
 	set_asking(t, true);
 	sl_buf_puts(&q->headers, "Content-Type: application/octet-stream\n");
 	err = mpu->fill_create ? mpu->fill_create(t, q) : 0;

@@ -13,6 +13,9 @@
  */
 #define SL_CLOUD_NOTHING_SENT (-EALREADY)
 
+/* How the sink ends a read that has all it asked for, and more comes. */
+#define SL_CLOUD_ENOUGH (-EALREADY)
+
 /* request.c, judge.c, object.c: the callbacks of every call. */
 int sl_cloud_prepare(struct sl_http_call *call, struct sl_http_request *req,
 		     const struct sl_cred *cred);

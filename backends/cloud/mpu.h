@@ -54,7 +54,8 @@ struct sl_cloud_mpu {
 		    const struct sl_cloud_made *m);
 	/*
 	 * Required. Does the answer to HEAD show what the parts make? 0 and
-	 * op->obj filled, or -EBADMSG. 'confirming': Complete said it
+	 * op->obj filled, or -EBADMSG; -EPROTO: it shows no object of the
+	 * store's, and is asked again. 'confirming': Complete said it
 	 * happened; else its answer was lost, and any older object may be
 	 * there.
 	 */

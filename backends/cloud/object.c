@@ -42,11 +42,74 @@ enum sl_verdict sl_cloud_head_good(struct sl_cloud_task *t,
 	return SL_V_OK;
 }
 
+/* NULL also without memory: the op itself will find none. */
+static const char *refusal(const struct sl_cloud *c, const char *key)
+{
+	SL_CLEANUP(buf) struct sl_buf name = SL_BUF_INIT(4096);
+
+	if (!c->dialect->name_refused || sl_cloud_full_key(c, key, &name))
+		return NULL;
+	return c->dialect->name_refused(sl_buf_str(&name));
+}
+
+int sl_cloud_check_name(struct sl_cloud_task *t)
+{
+	const char *why = refusal(t->cloud, t->op->key);
+
+	return why ? sl_error_set(&t->call.error, EOPNOTSUPP, "'%s': %s",
+				  t->op->key, why) : 0;
+}
+
+static int absent(struct sl_cloud_task *t, struct sl_cloud_request *q)
+{
+	(void)q; /* nothing is sent */
+	return sl_error_set(&t->call.error, ENOENT, "'%s' does not exist",
+			    t->op->key);
+}
+
+static const struct sl_cloud_step absent_step = {
+	.method = "HEAD",
+	.no_creds = true,
+	.local = true,
+	.fill = absent,
+};
+
+static const struct sl_cloud_step nothing_step = {
+	.method = "DELETE",
+	.no_creds = true,
+	.local = true,
+};
+
+/* Runs an op on what is there, or the step for what cannot be. */
+static void run_on(struct sl_backend *b, struct sl_op *op,
+		   const struct sl_cloud_step *step,
+		   const struct sl_cloud_step *refused)
+{
+	struct sl_cloud *c = sl_container_of(b, struct sl_cloud, b);
+
+	sl_cloud_run(b, op, refusal(c, op->key) ? refused : step);
+}
+
 void sl_cloud_head(struct sl_backend *b, struct sl_op *op)
 {
 	struct sl_cloud *c = sl_container_of(b, struct sl_cloud, b);
 
-	sl_cloud_run(b, op, c->dialect->head);
+	run_on(b, op, c->dialect->head, &absent_step);
+}
+
+/* Bytes from elsewhere would pass for those that were asked for. */
+static bool begins_at(const struct sl_http_response *r, uint64_t from)
+{
+	static const char unit[] = "bytes ";
+	char v[96];
+	uint64_t at;
+
+	if (r->status != 206 ||
+	    !sl_http_header(r, "content-range", v, sizeof(v)))
+		return true;
+	v[strcspn(v, "-")] = '\0';
+	return strncmp(v, unit, sizeof(unit) - 1) == 0 &&
+	       sl_cloud_number(v + sizeof(unit) - 1, &at) == 0 && at == from;
 }
 
 /* Not every store heeds If-Match: the answer must name the version too. */
@@ -57,6 +120,10 @@ static int look(struct sl_cloud_task *t, const struct sl_http_response *r)
 	if (t->looked)
 		return 0;
 	t->looked = true;
+	if (!begins_at(r, t->op->offset + t->got))
+		return sl_error_set(&t->call.error, EPROTO, "'%s': the store "
+				    "sent other bytes than were asked for",
+				    t->op->key);
 	t->cloud->dialect->object(r, o);
 	if (!t->etag[0] || !o->etag[0] || !strcmp(t->etag, o->etag))
 		return 0;
@@ -71,6 +138,7 @@ int sl_cloud_sink(struct sl_http_call *call, const void *p, size_t n)
 	const char *from = p;
 	uint64_t left = t->op->length - t->got, skip;
 	int err = look(t, call->answer);
+	bool more;
 
 	if (err)
 		return err;
@@ -85,12 +153,12 @@ int sl_cloud_sink(struct sl_http_call *call, const void *p, size_t n)
 		from += skip;
 		n -= skip;
 	}
-	if (n > left)
+	more = n > left;
+	if (more)
 		n = left;
-	if (!n)
-		return 0;
 	t->got += n;
-	return t->op->on_data(t->op, from, n);
+	err = n ? t->op->on_data(t->op, from, n) : 0;
+	return !err && more ? SL_CLOUD_ENOUGH : err;
 }
 
 static int fill_get(struct sl_cloud_task *t, struct sl_cloud_request *q)
@@ -172,7 +240,7 @@ void sl_cloud_get(struct sl_backend *b, struct sl_op *op)
 	bool nothing = !op->length ||
 		       __builtin_add_overflow(op->offset, op->length, &end);
 
-	sl_cloud_run(b, op, nothing ? c->dialect->head : &get_step);
+	run_on(b, op, nothing ? c->dialect->head : &get_step, &absent_step);
 }
 
 static enum sl_verdict remove_bad(struct sl_cloud_task *t,
@@ -191,5 +259,5 @@ static const struct sl_cloud_step remove_step = {
 
 void sl_cloud_remove(struct sl_backend *b, struct sl_op *op)
 {
-	sl_cloud_run(b, op, &remove_step);
+	run_on(b, op, &remove_step, &nothing_step);
 }

@@ -87,7 +87,8 @@ static void call_done(struct sl_http_call *call, int err)
 						  call);
 	const struct sl_cloud_step *next = NULL;
 
-	if (t->step->local && err == SL_CLOUD_NOTHING_SENT)
+	if ((t->step->local && err == SL_CLOUD_NOTHING_SENT) ||
+	    (t->step->sink && err == SL_CLOUD_ENOUGH))
 		err = 0;
 	if (!err && t->step->next)
 		next = t->step->next(t);

@@ -95,6 +95,53 @@ bool sl_cloud_unescape(char *s, bool plus)
 	return true;
 }
 
+static bool is_utf8_tail(const unsigned char *s, int n)
+{
+	for (int i = 1; i <= n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return false;
+	return true;
+}
+
+/* Bytes of the well-formed character at 's'; 0: there is none. */
+static int utf8_length(const unsigned char *s)
+{
+	static const struct {
+		unsigned char lo, hi, lo2, hi2;
+		int n;
+	} rows[] = {
+		{ 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+		if (*s < rows[i].lo || *s > rows[i].hi)
+			continue;
+		if (rows[i].n > 1 &&
+		    (s[1] < rows[i].lo2 || s[1] > rows[i].hi2))
+			return 0;
+		return is_utf8_tail(s, rows[i].n - 1) ? rows[i].n : 0;
+	}
+	return 0;
+}
+
+bool sl_cloud_utf8(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	while (*s) {
+		int n = utf8_length(s);
+
+		if (!n)
+			return false;
+		s += n;
+	}
+	return true;
+}
+
 void sl_cloud_hex(char *dst, const unsigned char *p, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -36,6 +36,8 @@ int sl_cloud_escape(struct sl_buf *b, const char *s, bool keep_slash);
  * space, as S3 writes one.
  */
 bool sl_cloud_unescape(char *s, bool plus);
+/* Well-formed UTF-8, as stores of names want it. */
+bool sl_cloud_utf8(const char *text);
 
 /* Hex of n bytes, lower case; dst holds 2n+1. */
 void sl_cloud_hex(char *dst, const unsigned char *p, size_t n);

@@ -67,6 +67,7 @@ static const struct sl_cloud_dialect dialect = {
 	.read_error = sl_gcs_read_error,
 	.reclassify = sl_gcs_reclassify,
 	.object = sl_gcs_object_of,
+	.name_refused = sl_gcs_name_refused,
 	.head = &sl_gcs_head_step,
 	.mpu = &sl_gcs_mpu,
 	.free_task = free_task,

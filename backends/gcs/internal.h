@@ -60,8 +60,7 @@ static inline struct sl_gcs_task *sl_gcs_task_of(struct sl_cloud_task *t)
 /* request.c */
 int sl_gcs_build(struct sl_cloud_task *t, const struct sl_cloud_request *q,
 		 struct sl_http_request *req, const struct sl_cred *cred);
-/* 0, or -EINVAL: the store does not take such a name ('key' in full). */
-int sl_gcs_name_check(const char *key, struct sl_error *e);
+const char *sl_gcs_name_refused(const char *name);
 
 /* judge.c */
 void sl_gcs_read_error(const struct sl_http_response *r,

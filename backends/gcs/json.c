@@ -2,6 +2,7 @@
 /* See internal_json.h. */
 #include "backends/gcs/internal_json.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static void wipe_tree(cJSON *item)
@@ -15,9 +16,28 @@ static void wipe_tree(cJSON *item)
 	}
 }
 
+/* As a byte or escaped: a string would end there and pass for another. */
+static bool has_nul(const char *text, size_t n)
+{
+	static const char nul[] = "\\u0000";
+
+	for (size_t i = 0; i < n; i++) {
+		if (!text[i])
+			return true;
+		if (text[i] != '\\')
+			continue;
+		if (n - i >= 6 && memcmp(text + i, nul, 6) == 0)
+			return true;
+		i++; /* what it escapes */
+	}
+	return false;
+}
+
 cJSON *sl_gcs_json_parse(const char *text, size_t n)
 {
-	return text && n ? cJSON_ParseWithLength(text, n) : NULL;
+	if (!text || !n || has_nul(text, n))
+		return NULL;
+	return cJSON_ParseWithLength(text, n);
 }
 
 void sl_gcs_json_free(cJSON *doc)

@@ -15,8 +15,11 @@
 
 static int fill_part(struct sl_cloud_task *t, struct sl_cloud_request *q)
 {
+	int err = sl_cloud_sum_body(t);
 	char crc[16];
 
+	if (err)
+		return err;
 	sl_cloud_be32(crc, (uint32_t)t->op->sum);
 	return sl_buf_printf(&q->headers, "x-goog-hash: crc32c=%s\n", crc);
 }
@@ -85,8 +88,9 @@ static int compare(struct sl_cloud_task *t, const struct sl_http_response *r,
 	struct sl_gcs_task *g = sl_gcs_task_of(t);
 	struct sl_gcs_object x;
 
-	if (sl_gcs_object_read(r, &x))
-		return -EBADMSG;
+	/* Of what is no resource nothing can be said, nor be taken away. */
+	if (sl_gcs_object_read(r, &x) || !x.o.etag[0])
+		return -EPROTO;
 	/* Another version than ours is nothing to take away. */
 	if (confirming && !g->made[0])
 		snprintf(g->made, sizeof(g->made), "%s", x.o.etag);

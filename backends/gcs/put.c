@@ -14,7 +14,7 @@
 
 static const struct sl_cloud_step put_step, probe_step;
 
-/* Of a key that sl_gcs_name_check() took. */
+/* Of a key that sl_gcs_name_refused() took. */
 static void put_json_text(struct sl_buf *b, const char *s)
 {
 	for (; *s; s++) {
@@ -77,8 +77,12 @@ static int make_body(struct sl_gcs_task *g)
 static int fill_put(struct sl_cloud_task *t, struct sl_cloud_request *q)
 {
 	struct sl_gcs_task *g = sl_gcs_task_of(t);
-	int err = make_body(g);
+	int err = sl_cloud_check_name(t);
 
+	if (!err)
+		err = sl_cloud_sum_body(t);
+	if (!err)
+		err = make_body(g);
 	if (err)
 		return err;
 	q->body = g->vec;

@@ -17,67 +17,16 @@
 #include "backends/cloud/text.h"
 #include "backends/gcs/internal.h"
 
-static bool is_utf8_tail(const unsigned char *s, int n)
-{
-	for (int i = 1; i <= n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
-/* Bytes of the well-formed character at 's'; 0: there is none. */
-static int utf8_length(const unsigned char *s)
-{
-	static const struct {
-		unsigned char lo, hi, lo2, hi2;
-		int n;
-	} rows[] = {
-		{ 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-		if (*s < rows[i].lo || *s > rows[i].hi)
-			continue;
-		if (rows[i].n > 1 &&
-		    (s[1] < rows[i].lo2 || s[1] > rows[i].hi2))
-			return 0;
-		return is_utf8_tail(s, rows[i].n - 1) ? rows[i].n : 0;
-	}
-	return 0;
-}
-
-static bool is_utf8(const char *key)
-{
-	const unsigned char *s = (const unsigned char *)key;
-
-	while (*s) {
-		int n = utf8_length(s);
-
-		if (!n)
-			return false;
-		s += n;
-	}
-	return true;
-}
-
-int sl_gcs_name_check(const char *key, struct sl_error *e)
+const char *sl_gcs_name_refused(const char *name)
 {
 	static const char acme[] = ".well-known/acme-challenge/";
 
-	if (strpbrk(key, "\r\n"))
-		return sl_error_set(e, EINVAL, "Google Cloud Storage takes no "
-				    "line ends in names");
-	if (strncmp(key, acme, sizeof(acme) - 1) == 0)
-		return sl_error_set(e, EINVAL, "Google Cloud Storage takes no "
-				    "names that begin with '%s'", acme);
-	if (!is_utf8(key))
-		return sl_error_set(e, EINVAL, "Google Cloud Storage takes no "
-				    "names that are not UTF-8");
-	return 0;
+	if (strpbrk(name, "\r\n"))
+		return "Google Cloud Storage takes no line ends in names";
+	if (strncmp(name, acme, sizeof(acme) - 1) == 0)
+		return "Google Cloud Storage keeps such names for itself";
+	return sl_cloud_utf8(name) ? NULL :
+	       "Google Cloud Storage takes no names that are not UTF-8";
 }
 
 static bool is_multipart(const struct sl_cloud_request *q)
@@ -86,17 +35,6 @@ static bool is_multipart(const struct sl_cloud_request *q)
 
 	return strncmp(s, "uploadId=", 9) == 0 || strstr(s, "&uploadId=") ||
 	       strncmp(s, "uploads=", 8) == 0 || strstr(s, "&uploads=");
-}
-
-static int check_key(struct sl_cloud_task *t)
-{
-	SL_CLEANUP(buf) struct sl_buf key = SL_BUF_INIT(4096);
-
-	if (t->step->place || !t->op->key)
-		return 0;
-	if (sl_cloud_full_key(t->cloud, t->op->key, &key))
-		return -ENOMEM;
-	return sl_gcs_name_check(sl_buf_str(&key), &t->call.error);
 }
 
 static int put_path(struct sl_cloud_task *t, bool multipart, struct sl_buf *b)
@@ -177,10 +115,8 @@ int sl_gcs_build(struct sl_cloud_task *t, const struct sl_cloud_request *q,
 {
 	SL_CLEANUP(buf) struct sl_buf query = SL_BUF_INIT(32768);
 	bool multipart = is_multipart(q);
-	int err = check_key(t);
+	int err = 0;
 
-	if (err)
-		return err;
 	if (!multipart && t->step->own == SL_GCS_BY_STEP) {
 		err = put_object_query(req->method, &query);
 		if (strcmp(req->method, "HEAD") == 0)

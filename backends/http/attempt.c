@@ -54,7 +54,7 @@ struct sl_attempt *sl_attempt_new(void)
 	return a;
 }
 
-/* Header lines carry the signature and the session token. */
+/* Header lines carry signatures and tokens, and Azure's URLs do. */
 static void drop_headers(struct sl_attempt *a)
 {
 	for (struct curl_slist *l = a->headers; l; l = l->next)
@@ -69,7 +69,7 @@ void sl_attempt_free(struct sl_attempt *a)
 		return;
 	curl_easy_cleanup(a->easy);
 	drop_headers(a);
-	sl_buf_release(&a->req.url);
+	sl_buf_wipe(&a->req.url);
 	sl_buf_wipe(&a->req.headers);
 	sl_buf_release(&a->resp.headers);
 	sl_buf_wipe(&a->resp.body);
@@ -83,7 +83,7 @@ void sl_attempt_clear(struct sl_attempt *a)
 
 	curl_easy_reset(a->easy);
 	drop_headers(a);
-	sl_buf_release(&q->url);
+	sl_buf_wipe(&q->url);
 	sl_buf_wipe(&q->headers);
 	sl_buf_clear(&r->headers);
 	sl_buf_wipe(&r->body);

@@ -113,6 +113,7 @@ static void names(void **state)
 	assert_non_null(sl_azure_name_refused("a/b."));
 	assert_non_null(sl_azure_name_refused("a\\b"));
 	assert_non_null(sl_azure_name_refused("a\nb"));
+	assert_non_null(sl_azure_name_refused("caf\xe9"));
 	for (size_t i = 0; i < 254; i++)
 		memcpy(deep + 2 * i, "a/", 2);
 	deep[2 * 254 - 1] = '\0';

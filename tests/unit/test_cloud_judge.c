@@ -215,7 +215,8 @@ static void whole_answers_are_cut(void **state)
 	assert_string_equal(sl_buf_str(&g->got), "345");
 	/* It broke; the next attempt sends all of it again. */
 	answer(g, 200, "v1");
-	assert_int_equal(sl_cloud_sink(&g->t.call, "0123456789", 10), 0);
+	assert_int_equal(sl_cloud_sink(&g->t.call, "0123456789", 10),
+			 SL_CLOUD_ENOUGH);
 	assert_string_equal(sl_buf_str(&g->got), "3456");
 	assert_int_equal(g->op.obj.size, 10);
 }
@@ -234,6 +235,46 @@ static void other_versions_are_refused(void **state)
 	assert_int_equal(g->t.call.error.errnum, ESTALE);
 }
 
+/* More than was asked for is not waited for: it might never end. */
+static void endless_answers(void **state)
+{
+	struct rig *g = *state;
+
+	g->op.length = 4;
+	answer(g, 206, "v1");
+	assert_int_equal(sl_cloud_sink(&g->t.call, "0123", 4), 0);
+	assert_int_equal(sl_cloud_sink(&g->t.call, "4", 1), SL_CLOUD_ENOUGH);
+	assert_string_equal(sl_buf_str(&g->got), "0123");
+	assert_string_equal(g->op.obj.etag, "v1");
+}
+
+static void other_ranges_are_refused(void **state)
+{
+	static const struct {
+		const char *range;
+		int err;
+	} rows[] = {
+		{ "bytes 3-6/10", 0 }, { "bytes 3-6/*", 0 },
+		{ "bytes 0-3/10", -EPROTO }, { "bytes 30-33/90", -EPROTO },
+		{ "bytes 4-6/10", -EPROTO }, { "3-6/10", -EPROTO },
+		{ "bytes */10", -EPROTO },
+		{ "bytes 18446744073709551619-6/10", -EPROTO },
+	};
+	struct rig *g = *state;
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+		g->op.offset = 3;
+		g->op.length = 4;
+		g->t.got = 0;
+		answer(g, 206, "v1");
+		sl_buf_printf(&g->r.headers, "content-range: %s\n",
+			      rows[i].range);
+		assert_int_equal(sl_cloud_sink(&g->t.call, "3456", 4),
+				 rows[i].err);
+	}
+	assert_string_equal(sl_buf_str(&g->got), "34563456");
+}
+
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -244,6 +285,8 @@ int main(void)
 		RIGGED(clocks),
 		RIGGED(whole_answers_are_cut),
 		RIGGED(other_versions_are_refused),
+		RIGGED(endless_answers),
+		RIGGED(other_ranges_are_refused),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -51,8 +51,14 @@ static void names_that_are_refused(void **state)
 			 0);
 	for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
 		op.key = names[i];
-		assert_int_equal(run(backend->ops->put, NULL, 0), -EINVAL);
+		assert_int_equal(run(backend->ops->put, NULL, 0), -EOPNOTSUPP);
 		assert_non_null(strstr(op.error.text, "takes no"));
+		assert_int_equal(run(backend->ops->upload_begin, NULL, 0),
+				 -EOPNOTSUPP);
+		/* And so there is none. */
+		assert_int_equal(run(backend->ops->head, NULL, 0), -ENOENT);
+		assert_int_equal(run(backend->ops->get, NULL, 0), -ENOENT);
+		assert_int_equal(run(backend->ops->remove, NULL, 0), 0);
 	}
 }
 
@@ -79,6 +85,19 @@ static void put_answers(void **state)
 		assert_int_equal(RUN(put, { .status = 200,
 					    .body = rows[i].body }),
 				 rows[i].err);
+}
+
+/* A caller that gives no sum has it made of the bytes. */
+static void put_without_a_sum(void **state)
+{
+	(void)state;
+	op.sum = 0;
+	assert_int_equal(RUN(put, TOKEN, { .status = 200, .body = RESOURCE }),
+			 0);
+	assert_non_null(strstr(pump_state.body, "\"crc32c\":\"" SUM64 "\""));
+	op.sum = 0;
+	op.crc32 ^= 1;
+	assert_int_equal(run(backend->ops->put, NULL, 0), -EBADMSG);
 }
 
 #define LOST { .want = UPLOAD, .curl_code = 56 }
@@ -243,7 +262,7 @@ static void pages_that_make_no_sense(void **state)
 		"{\"items\":[{\"size\":\"1\",\"generation\":\"1\"}]}",
 		"{\"items\":[{\"name\":\"else/a\",\"size\":\"1\","
 		"\"generation\":\"1\"}]}",
-		"{\"prefixes\":[null]}",
+		"{\"prefixes\":[null]}", "{\"prefixes\":[\"dir/a\\u0000b/\"]}",
 	};
 
 	(void)state;
@@ -302,6 +321,7 @@ int main(void)
 		TEST(put_answers),
 		TEST(put_lost_and_found),
 		TEST(put_lost_and_sent_again),
+		TEST(put_without_a_sum),
 		TEST(put_damaged),
 		TEST(worn_token),
 		TEST(forbidden),

@@ -105,6 +105,14 @@ static void complete_that_tells_nothing(void **state)
 			     { .want = COMPLETE, .status = 200, .body = MADE },
 			     LOOK), 0);
 	assert_object();
+	/* A page of somebody else's is no reason to take it away again. */
+	assert_int_equal(RUN(complete,
+			     { .want = COMPLETE, .status = 200, .body = MADE,
+			       .headers = "x-goog-generation: 17\n" },
+			     { .want = "GET " OBJ, .status = 200,
+			       .headers = "content-type: text/html\n",
+			       .body = "<html>" }, LOOK), 0);
+	assert_object();
 }
 
 /* What the store made of the parts is taken away again, and only that. */

@@ -132,12 +132,16 @@ static void new_etag(struct sim_meta *m)
 int sim_az_commit(struct sim_req *r, const char *tmp, const char *headers)
 {
 	struct sim_meta *m = &r->azure->meta;
+	int rc;
 
 	sim_meta_clear(m);
 	new_etag(m);
 	m->headers = sim_strdup(headers);
-	return sim_store_commit(r->sim, tmp, r->azure->key, m,
-				sim_az_absent_only(r));
+	rc = sim_store_commit(r->sim, tmp, r->azure->key, m,
+			      sim_az_absent_only(r));
+	if (!rc)
+		sim_log_made(r, r->azure->key, m->size);
+	return rc;
 }
 
 void sim_az_created(struct sim_req *r, bool stored_md5)

@@ -30,6 +30,8 @@ static const struct sim_gcs_op ops[] = {
 	  sim_gcs_bucket },
 	{ "PUT", SIM_GCS_UPLOAD, "upload_id", NULL, SIM_S3_PUT, 0, true,
 	  sim_gcs_chunk_prepare, sim_gcs_chunk },
+	{ "POST", SIM_GCS_UPLOAD, "upload_id", NULL, SIM_S3_PUT, 0, true,
+	  sim_gcs_chunk_prepare, sim_gcs_chunk },
 	{ "POST", SIM_GCS_UPLOAD, "uploadType", "multipart", SIM_S3_PUT, 0,
 	  true, NULL, sim_gcs_upload_multipart },
 	{ "POST", SIM_GCS_UPLOAD, "uploadType", "media", SIM_S3_PUT, 0, true,

@@ -229,6 +229,8 @@ static int commit(struct completion *c, const char *dir)
 	m->headers = sim_strdup(c->up.headers);
 	if (!rc)
 		rc = sim_store_commit(s, tmp, c->up.key, m, false);
+	if (!rc)
+		sim_log_made(c->r, c->up.key, m->size);
 	if (tmp && unlink(tmp) < 0 && errno != ENOENT)
 		perror("astra-sim: unlink");
 	return rc;

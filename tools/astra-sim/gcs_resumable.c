@@ -129,13 +129,17 @@ static uint64_t stored(const char *dir, size_t *pieces)
 	return size;
 }
 
-/* No Range header: there is nothing yet. */
+/*
+ * No Range header: there is nothing yet. Clients to whose HTTP library 308 is
+ * a redirect ask for 200, and look at the other header.
+ */
 static void incomplete(struct sim_req *r)
 {
+	bool no_308 = sim_header(r, "x-guploader-no-308");
 	size_t pieces;
 	uint64_t have = stored(r->gcs->upload, &pieces);
 
-	sim_reply_start(r, 308);
+	sim_reply_start(r, no_308 ? 200 : 308);
 	if (have)
 		sim_reply_header(r, "Range", "bytes=0-%" PRIu64, have - 1);
 	sim_reply_header(r, "X-HTTP-Status-Code-Override", "308");

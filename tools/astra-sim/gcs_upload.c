@@ -190,6 +190,7 @@ void sim_gcs_store(struct sim_req *r, const char *tmp, const char *key)
 		sim_gcs_errno(r, rc);
 		return;
 	}
+	sim_log_made(r, key, m->size);
 	if (!sim_gcs_is_xml(r)) {
 		sim_gcs_json(r, 200, sim_gcs_resource(r, key, m));
 		return;

@@ -360,6 +360,7 @@ static void completed(void *cls, struct MHD_Connection *c, void **con_cls,
 	free(r->uri);
 	free(r->path);
 	free(r->query);
+	free(r->made);
 	free(r);
 }
 

@@ -66,6 +66,8 @@ struct sim_req {
 	uint64_t out;
 	int64_t start_ms;
 	uint64_t generation; /* of the credentials used or given */
+	char *made;	     /* key of the object that it made, or NULL */
+	uint64_t made_size;
 	struct sim_buf body; /* small bodies */
 	/* The part of the request that the dialect of its side knows. */
 	union {
@@ -94,6 +96,8 @@ void sim_reply_text(struct sim_req *r, int status, const char *type,
 
 /* reqlog.c */
 void sim_log_request(struct sim_req *r);
+/* The request made this object; not every path says which. */
+void sim_log_made(struct sim_req *r, const char *key, uint64_t size);
 
 extern const struct sim_side sim_side_api;
 extern const struct sim_side sim_side_s3;

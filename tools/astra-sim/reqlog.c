@@ -57,6 +57,24 @@ static void add_sender(cJSON *o, const struct sim_req *r)
 				      sim_param(r, "sig"));
 }
 
+void sim_log_made(struct sim_req *r, const char *key, uint64_t size)
+{
+	free(r->made);
+	r->made = sim_strdup(key);
+	r->made_size = size;
+}
+
+static void add_made(cJSON *o, const struct sim_req *r)
+{
+	cJSON *made;
+
+	if (!r->made)
+		return;
+	made = cJSON_AddObjectToObject(o, "made");
+	cJSON_AddStringToObject(made, "key", r->made);
+	cJSON_AddNumberToObject(made, "size", (double)r->made_size);
+}
+
 static char *line(struct sim_req *r, uint64_t n)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -71,6 +89,7 @@ static char *line(struct sim_req *r, uint64_t n)
 	cJSON_AddStringToObject(o, "path", r->path);
 	add_sender(o, r);
 	add_query(o, r);
+	add_made(o, r);
 	cJSON_AddNumberToObject(o, "status", r->reply.ready ? r->reply.status
 							    : 0);
 	cJSON_AddStringToObject(o, "code", r->reply.code);

@@ -292,6 +292,8 @@ static bool commit(struct completion *c, const char *dir)
 		c->meta.headers = sim_strdup(c->up.headers);
 		rc = sim_store_commit(r->sim, tmp, r->s3->key, &c->meta,
 				      sim_header(r, "if-none-match") != NULL);
+		if (!rc)
+			sim_log_made(r, r->s3->key, c->meta.size);
 	}
 	if (rc)
 		sim_s3_errno(r, rc);

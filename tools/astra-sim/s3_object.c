@@ -100,6 +100,7 @@ void sim_s3_put(struct sim_req *r)
 		sim_s3_errno(r, rc);
 		return;
 	}
+	sim_log_made(r, r->s3->key, m->size);
 	sim_reply_start(r, 200);
 	sim_reply_header(r, "ETag", "\"%s\"", m->etag);
 	sim_s3_sum_headers(r, m);
