@@ -111,6 +111,11 @@ $(O)/tests/validate: $(call obj,tests/bench/validate.c) $(LIB)
 unit: $(UNIT)
 conformance: $(O)/tests/conformance ## build the backends' conformance program
 
+# Set to nothing it names no directory.
+ifeq ($(strip $(SL_FIXTURES)),)
+unexport SL_FIXTURES
+endif
+
 LOGS := $(O)/log
 TAP_RUN := sh tools/tap-run.sh
 # Label of a run: "unit" of the plain flavour, "asan-unit" of another.

@@ -77,7 +77,49 @@ suite() {
 	total_passed=$((total_passed + passed - more))
 }
 
-# The independent servers, S3 and Azure, and the client that we did not write.
+# got NAME COMMAND...: gets it into build/tools; says why it could not.
+got() {
+	what=$1
+	shift
+	echo "getting $what into build/tools"
+	timeout 900 "$@" >"$sums/$what" 2>&1 </dev/null && return
+	echo "cannot get $what:"
+	tail -n 5 "$sums/$what"
+	return 1
+}
+
+# NAME MODULE VERSION: a server written in Go.
+get_server() {
+	command -v "$1" >/dev/null 2>&1 && return
+	command -v go >/dev/null 2>&1 || return
+	got "$1" env GOBIN="$tools" go install "$2@$3"
+}
+
+# With the library that makes its signatures. Debian's npm would bring five
+# hundred packages for this one: who has none skips it.
+get_azurite() {
+	[ -x "$tools/node_modules/.bin/azurite-blob" ] &&
+		[ -d "$tools/node_modules/@azure/storage-blob" ] && return
+	command -v node >/dev/null 2>&1 || return
+	command -v npm >/dev/null 2>&1 || return
+	got azurite npm install --prefix "$tools" --no-audit --no-fund \
+		--ignore-scripts azurite@3.35.0 @azure/storage-blob@12.26.0
+}
+
+# Google's library for Python, which Debian has not.
+get_google() {
+	python3 -c 'import google.cloud.storage' 2>/dev/null && return
+	"$tools/python/bin/python3" -c 'import google.cloud.storage' \
+		2>/dev/null && return
+	got google-venv python3 -m venv --clear "$tools/python" &&
+		got google-cloud-storage "$tools/python/bin/python3" -m pip \
+			install --disable-pip-version-check \
+			--only-binary :all: google-cloud-storage==3.17.1
+}
+
+# The independent servers, of S3, Google's JSON and Azure, and the clients that
+# we did not write. Mostly they are waited for, and nothing needs them before
+# the conformance suite.
 optional_tools() {
 	tools=$(pwd)/build/tools
 	PATH=$tools:$tools/node_modules/.bin:$PATH
@@ -86,22 +128,17 @@ optional_tools() {
 	if ! command -v go >/dev/null 2>&1 && [ -x /usr/local/go/bin/go ]; then
 		PATH=$PATH:/usr/local/go/bin
 	fi
-	if ! command -v versitygw >/dev/null 2>&1 &&
-		command -v go >/dev/null 2>&1; then
-		echo "getting versitygw v1.8.0 into build/tools"
-		mkdir -p "$tools"
-		GOBIN=$tools go install \
-			github.com/versity/versitygw/cmd/versitygw@v1.8.0 \
-			>"$sums/go" 2>&1 </dev/null || tail -n 5 "$sums/go"
-	fi
-	if ! command -v azurite-blob >/dev/null 2>&1 &&
-		command -v npm >/dev/null 2>&1; then
-		echo "getting azurite 3.35.0 into build/tools"
-		mkdir -p "$tools"
-		npm install --prefix "$tools" --no-audit --no-fund \
-			azurite@3.35.0 @azure/storage-blob@12.26.0 \
-			>"$sums/npm" 2>&1 </dev/null || tail -n 5 "$sums/npm"
-	fi
+	mkdir -p "$tools" || return
+	{
+		get_server versitygw github.com/versity/versitygw/cmd/versitygw \
+			v1.8.0
+		get_server fake-gcs-server github.com/fsouza/fake-gcs-server \
+			v1.56.1
+	} &
+	{
+		get_azurite
+		get_google
+	} &
 	if ! command -v aws >/dev/null 2>&1; then
 		sh tools/setup-packages.sh aws || true
 	fi
@@ -119,6 +156,7 @@ if ! make -j"$jobs" all man >"$sums/build" 2>&1 </dev/null; then
 	finish
 fi
 suite unit check-unit
+wait
 suite conformance check-conformance
 suite lost check-lost
 suite crowd check-crowd

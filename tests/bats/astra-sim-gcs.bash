@@ -35,9 +35,9 @@ jwt() {
 		'{alg: "RS256", typ: "JWT", kid: $kid}' | b64url)
 	claims=$(jq -nc --arg iss "${5:-$(cred client_email)}" \
 		--arg aud "${3:-$(cred token_uri)}" --argjson iat "$iat" \
+		--arg scope "https://www.googleapis.com/auth/${SCOPE:-devstorage.read_write}" \
 		--argjson exp "${2:-$((iat + 3600))}" '{iss: $iss, aud: $aud,
-		scope: "https://www.googleapis.com/auth/devstorage.read_write",
-		iat: $iat, exp: $exp}' | b64url)
+		scope: $scope, iat: $iat, exp: $exp}' | b64url)
 	printf '%s.%s.%s' "$head" "$claims" "$(printf %s "$head.$claims" |
 		openssl dgst -sha256 -sign "$T/key.pem" -binary | b64url)"
 }
@@ -126,17 +126,14 @@ wait_for() { # SECONDS COMMAND...: until it succeeds
 	done
 }
 
-# A python that has google-cloud-storage: the one there is, or one of our own,
-# kept beside the builds.
+# A python that has google-cloud-storage: the one there is, or that which
+# tools/check.sh made.
 google_python() {
-	local venv=$ROOT/build/python-gcs p
-	for p in python3 "$venv/bin/python3"; do
+	local p
+	for p in python3 "$ROOT/build/tools/python/bin/python3"; do
 		"$p" -c 'import google.cloud.storage' 2>/dev/null || continue
 		echo "$p"
 		return 0
 	done
-	rm -rf "$venv"
-	timeout 240 python3 -m venv "$venv" >/dev/null 2>&1 &&
-		timeout 240 "$venv/bin/pip" install -q google-cloud-storage \
-			>/dev/null 2>&1 && echo "$venv/bin/python3"
+	return 1
 }

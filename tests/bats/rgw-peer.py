@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rgw.bats puts beside Ceph's gateway.
+"""What rgw.bats and stores.bats put beside a store that others wrote.
 
 rgw-peer.py api PORTFILE SESSION DIRECTORY LOG
     The DevOps API of one migration, whose uploadBucketDir is DIRECTORY and
-    whose credentials are those of the file SESSION (of rgw.py), read for each
-    answer. SESSION.token holds what it accepts as a token. LOG: a line per
-    request, METHOD PATH STATUS.
+    whose credentials are those of the file SESSION, read for each answer: as
+    rgw.py writes it, or sas= (Azure), or file= (Google), with expires= and id=
+    of the migration. SESSION.token holds what it accepts as a token. LOG: a
+    line per request, METHOD PATH STATUS.
 rgw-peer.py damage PORTFILE HOST:PORT TIMES LOG
     Passes connections on, but spoils the bytes "damage-me" that it is sent,
     so many times. LOG: a line per time.
@@ -34,6 +35,20 @@ def listening(portfile, port):
     os.rename(portfile + ".new", portfile)
 
 
+def credentials(keys, directory):
+    if "sas" in keys:
+        return {"name": "URL signature",
+                "keys": {"url": directory + "?" + keys["sas"],
+                         "urlSignature": keys["sas"]}}
+    if "file" in keys:
+        return {"name": "TYPE_GOOGLE_CREDENTIALS_FILE",
+                "keys": {"file": keys["file"]}}
+    return {"name": "sessionToken",
+            "keys": {"accessKeyID": keys["access"],
+                     "secretAccessKey": keys["secret"],
+                     "sessionToken": keys["token"]}}
+
+
 class Api(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     status = "ReceivingFiles"
@@ -43,16 +58,12 @@ class Api(http.server.BaseHTTPRequestHandler):
     def migration(self):
         keys = values(self.session)
         return {
-            "migrationID": self.directory.split("/")[3],
+            "migrationID": keys.get("id") or self.directory.split("/")[3],
             "dbID": self.path.split("/")[3],
             "status": self.status,
             "progressInfo": "",
             "uploadBucketDir": self.directory,
-            "uploadCredentials": {
-                "name": "sessionToken",
-                "keys": {"accessKeyID": keys["access"],
-                         "secretAccessKey": keys["secret"],
-                         "sessionToken": keys["token"]},
+            "uploadCredentials": credentials(keys, self.directory) | {
                 "credentialExpiration": keys["expires"],
             },
             "expectedCleanupTime": "2099-01-01T00:00:00Z",

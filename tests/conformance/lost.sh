@@ -21,4 +21,5 @@ status=0
 runs=$((${1:-100} / 10))
 [ $# -eq 0 ] || shift
 "$build/tests/lost" "$build/astra-sim" gcs "$runs" "$@" || status=1
+"$build/tests/lost" "$build/astra-sim" azure "$runs" "$@" || status=1
 exit $status

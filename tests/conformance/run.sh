@@ -61,12 +61,15 @@ some_port() {
 		print 20000 + int(rand() * 12000) }'
 }
 
-# NAME [PATH]: a program of Go's; PATH if it is given.
+# NAME [PATH]: a program of Go's; PATH if it is given. tools/check.sh puts them
+# where the build is.
 find_program() {
 	if [ -n "${2:-}" ]; then
 		echo "$2"
 	elif command -v "$1" >/dev/null; then
 		command -v "$1"
+	elif [ -x "$here/../../build/tools/$1" ]; then
+		echo "$here/../../build/tools/$1"
 	elif command -v go >/dev/null &&
 		[ -x "$(go env GOPATH)/bin/$1" ]; then
 		echo "$(go env GOPATH)/bin/$1"
