@@ -67,6 +67,8 @@ struct sl_cred_source_ops {
 	int64_t (*offset_ms)(struct sl_cred_source *s);
 	/* Optional; see sl_cred_over(). */
 	int (*over)(struct sl_cred_source *s);
+	/* Optional; see sl_cred_worked(). */
+	void (*worked)(struct sl_cred_source *s, uint64_t generation);
 };
 
 struct sl_cred_source {
@@ -106,6 +108,14 @@ static inline void sl_cred_cancel(struct sl_cred_source *s,
 static inline int sl_cred_over(struct sl_cred_source *s)
 {
 	return s->ops->over ? s->ops->over(s) : 0;
+}
+
+/* Tells that a store took 'generation'. Cheap, takes no lock, any thread. */
+static inline void sl_cred_worked(struct sl_cred_source *s,
+				  uint64_t generation)
+{
+	if (s->ops->worked)
+		s->ops->worked(s, generation);
 }
 
 #endif

@@ -61,6 +61,20 @@ int sl_azure_text_checks(struct sl_cloud_task *t, struct sl_cloud_request *q)
 	return sl_buf_printf(&q->headers, "Content-MD5: %s\n", t->md5_b64);
 }
 
+bool sl_azure_text_arrived(struct sl_cloud_task *t,
+			   const struct sl_http_response *r)
+{
+	uint64_t sum;
+	char v[64];
+
+	if (t->md5)
+		return !sl_http_header(r, "content-md5", v, sizeof(v)) ||
+		       strcmp(v, t->md5_b64) == 0;
+	return !sl_http_header(r, CRC64_HEADER, v, sizeof(v)) ||
+	       (sl_cloud_unle64(v, &sum) &&
+		sum == sl_sum(SL_SUM_CRC64, 0, t->text.data, t->text.len));
+}
+
 static enum sl_verdict fall_to_md5(struct sl_cloud_task *t, const char *why)
 {
 	sl_cloud_set_proof(t->cloud, SL_PROOF_MD5);

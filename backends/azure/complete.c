@@ -84,6 +84,9 @@ static enum sl_verdict complete_good(struct sl_cloud_task *t,
 	sl_azure_object(r, &said);
 	if (!said.etag[0])
 		return sl_cloud_fatal(t, EPROTO, "the store gave no ETag");
+	if (!sl_azure_text_arrived(t, r))
+		return sl_cloud_fatal(t, EBADMSG, "the store had another list "
+				      "of blocks than was sent");
 	*o = said;
 	o->size = t->op->size;
 	o->has_crc32 = true;

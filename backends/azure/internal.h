@@ -57,6 +57,9 @@ void sl_azure_reclassify(struct sl_cloud_task *t,
 int sl_azure_body_checks(struct sl_cloud_task *t, struct sl_cloud_request *q);
 /* The same for t->text. */
 int sl_azure_text_checks(struct sl_cloud_task *t, struct sl_cloud_request *q);
+/* False: a success says that another document than t->text came. */
+bool sl_azure_text_arrived(struct sl_cloud_task *t,
+			   const struct sl_http_response *r);
 /* What a success says of the body's checksum. */
 enum sl_verdict sl_azure_check_echo(struct sl_cloud_task *t,
 				    const struct sl_http_response *r);

@@ -131,13 +131,25 @@ static int look(struct sl_cloud_task *t, const struct sl_http_response *r)
 			    "'%s': it changed while being read", t->op->key);
 }
 
+/* Of what was asked for, as much as the object has. */
+static uint64_t wanted(const struct sl_cloud_task *t)
+{
+	const struct sl_op *op = t->op;
+	uint64_t rest = op->obj.size > op->offset ?
+				op->obj.size - op->offset : op->length;
+
+	if (rest > op->length)
+		rest = op->length;
+	return rest > t->got ? rest : t->got;
+}
+
 int sl_cloud_sink(struct sl_http_call *call, const void *p, size_t n)
 {
 	struct sl_cloud_task *t = sl_container_of(call, struct sl_cloud_task,
 						  call);
 	const char *from = p;
-	uint64_t left = t->op->length - t->got, skip;
 	int err = look(t, call->answer);
+	uint64_t left = wanted(t) - t->got, skip;
 	bool more;
 
 	if (err)

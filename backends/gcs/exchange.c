@@ -105,6 +105,7 @@ static enum sl_verdict take_token(struct sl_gcs_tokens *t,
 	t->fresh_life_ms = a->life_s * 1000;
 	t->asked_generation = 0;
 	t->outcome = SL_GCS_GOT_TOKEN;
+	sl_cred_worked(t->base, t->keys_generation);
 	return SL_V_OK;
 }
 

@@ -11,7 +11,7 @@
 
 #include "cleanup.h"
 
-/* NULL: none, malformed, with a NUL in it, or out of memory. */
+/* NULL: none, malformed, with a NUL in it, vast, or out of memory. */
 cJSON *sl_gcs_json_parse(const char *text, size_t n);
 void sl_gcs_json_free(cJSON *doc);
 static inline void sl_cleanup_gcs_json(cJSON **doc)

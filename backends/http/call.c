@@ -217,6 +217,8 @@ static void finish_attempt(struct sl_io *io, struct sl_call *c)
 	struct sl_retry_plan plan;
 
 	sl_account(io, a, v);
+	if (v == SL_V_OK && u->creds)
+		sl_cred_worked(u->creds, c->generation);
 	plan = sl_retry_decide(&c->retry, &in, sl_random_below);
 	c->renew = a->resp.curl_code != 0;
 	c->attempt = NULL;

@@ -19,7 +19,10 @@
  * Bounds of refreshing. The source may rightly give the same set back once or
  * twice (the service mints late), and a new set may be refused for seconds
  * until it is known everywhere. So one generation may be refused four times
- * and for a minute; and twenty sets refused in a row are not bad luck.
+ * and for a minute; and twenty sets refused in a row are not bad luck. After
+ * the first two, every second refusal is met with a pause alone: what is there
+ * by then may work, and whoever only asked would, where each question brings
+ * new keys, always hold the newest.
  * What is not repeatable fails at once: nobody knows whether it happened.
  */
 #include "backends/http/retry.h"
@@ -124,6 +127,8 @@ static struct sl_retry_plan refresh(struct sl_retry *r,
 	if (in->now_ms >= r->deadline_ms)
 		return fail(in->errnum ? in->errnum : ETIMEDOUT, true);
 	over = r->refusals - REFUSALS_FAST;
+	if (over > 0 && over % 2)
+		p.step = SL_STEP_PARK;
 	if (over > 0)
 		p.wait_ms = base_ms[SL_V_REFRESH] +
 			    jitter(SL_V_REFRESH, over, below);

@@ -54,6 +54,8 @@ static int pass_data(struct sl_op *op, const void *p, size_t n)
 {
 	struct traced *t = sl_container_of(op, struct traced, op);
 
+	/* Size and version are to be there before the first byte. */
+	t->outer->obj = op->obj;
 	return t->outer->on_data(t->outer, p, n);
 }
 

@@ -32,6 +32,23 @@ void sl_file_drop_locked(struct sl_upload *u)
 	sl_file_free_part_locked(u, sl_steal(&u->cur));
 }
 
+/* The bytes before those that are being gathered have these as well. */
+static void add_sealed_locked(struct sl_upload *u, const struct sl_part_buf *p)
+{
+	u->sealed_crc = sl_crc32_combine(u->sealed_crc, p->crc, p->size);
+	u->sealed_sum = sl_sum_combine(u->e->backend->sum, u->sealed_sum,
+				       p->sum, p->size);
+	u->sealed_size += p->size;
+}
+
+void sl_file_forget_locked(struct sl_upload *u)
+{
+	if (!u->cur || u->filling)
+		return;
+	add_sealed_locked(u, u->cur);
+	sl_file_drop_locked(u);
+}
+
 /*
  * Many files at once get smaller parts, so that sending begins in time.
  * *early: that is so here.
@@ -104,10 +121,7 @@ void sl_file_seal_locked(struct sl_upload *u)
 	if (!a)
 		return;
 	u->cur = NULL;
-	u->sealed_crc = sl_crc32_combine(u->sealed_crc, p->crc, p->size);
-	u->sealed_sum = sl_sum_combine(u->e->backend->sum, u->sealed_sum,
-				       p->sum, p->size);
-	u->sealed_size += p->size;
+	add_sealed_locked(u, p);
 	u->short_tail = p->size < u->e->schedule.least;
 	p->number = ++a->cut;
 	if (sl_resume_has(a, p)) {

@@ -215,6 +215,8 @@ void sl_step_run(struct sl_step *st, struct sl_source *src,
 /* file.c */
 /* Gives back the bytes that are being gathered, unless a filler is inside. */
 void sl_file_drop_locked(struct sl_upload *u);
+/* The same, of what is committed: its size and checksum are still known. */
+void sl_file_forget_locked(struct sl_upload *u);
 void sl_file_free_part_locked(struct sl_upload *u, struct sl_part_buf *p);
 /* Cuts what was gathered into a part and queues it. */
 void sl_file_seal_locked(struct sl_upload *u);

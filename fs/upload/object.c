@@ -308,7 +308,7 @@ void sl_upload_abandon_locked(struct sl_upload *u, bool keep)
 	struct sl_error err = { 0 };
 
 	if (u->committed) {
-		sl_file_drop_locked(u);
+		sl_file_forget_locked(u);
 		return;
 	}
 	u->refs++;

@@ -20,7 +20,7 @@ static bool forget_one_locked(struct sl_engine *e)
 		if (!u->committed || u->filling || u->writers || u->reopen ||
 		    !u->cur || !u->commit_want)
 			continue;
-		sl_file_drop_locked(u);
+		sl_file_forget_locked(u);
 		return true;
 	}
 	return false;

@@ -13,8 +13,9 @@
  * A store that does not list checksums is helped by what was noted when it
  * acknowledged the part, if that has the same size and the same ETag: a part
  * that has been replaced since, which the note of may have been lost in a
- * crash, has another. A part without an ETag is sent again, and so is one
- * without the sum that the store wants besides the CRC32.
+ * crash, has another. A part without an ETag is sent again. The sum that the
+ * store wants besides the CRC32 counts where it is known; else it is that of
+ * the copy's bytes, so that blocks of Azure are known by the list alone.
  *
  * If the parts cannot be listed, the old upload is aborted and the copy
  * begins from nothing.
@@ -155,13 +156,16 @@ bool sl_resume_has(struct sl_attempt *a, const struct sl_part_buf *p)
 	if (old->size && old->size != p->size)
 		a->aligned = false;
 	/* A checksum of 0 says that nobody knows it. */
-	if (a->u->e->backend->sum && (!old->sum || old->sum != p->sum))
+	if (a->u->e->backend->sum && old->sum && old->sum != p->sum)
 		return false;
 	return old->size == p->size && old->crc32 && old->crc32 == p->crc;
 }
 
 void sl_resume_adopt(struct sl_attempt *a, const struct sl_part_buf *p)
 {
-	a->parts[p->number - 1] = a->old[p->number - 1];
+	struct sl_part *slot = &a->parts[p->number - 1];
+
+	*slot = a->old[p->number - 1];
+	slot->sum = p->sum;
 	a->acked++;
 }

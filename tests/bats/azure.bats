@@ -152,6 +152,7 @@ whole() { cmp "$file" "$(sl_bucket "$m")/$dir/$name"; }
 	curl -fsS -o /dev/null --data-binary 'match=s3.put count=1 do=expire' \
 		"$(sed -n 's/^control=//p' "$BATS_TEST_TMPDIR/sim.ready")/faults"
 	echo text >"$m/$dir/$name"
+	[ "$(cat "$m/$dir/$name")" = text ]
 	cat "$m/.errors" "$m/.status" >"$BATS_TEST_TMPDIR/said"
 	sl_umount "$m"
 	run ! grep -nE 'sig=[A-Za-z0-9%]' "$m.log" "$BATS_TEST_TMPDIR/said"

@@ -136,6 +136,7 @@ says_why() {
 	mkdir -p "$m/$dir"
 	faults 'match=s3.put count=1 do=expire' 'match=token count=1 do=400'
 	echo text >"$m/$dir/nb-1-big-Blob.db"
+	[ "$(cat "$m/$dir/nb-1-big-Blob.db")" = text ]
 	cat "$m/.errors" "$m/.status" >"$BATS_TEST_TMPDIR/said"
 	sl_umount "$m"
 	grep -q 'gcs: put' "$m.log"

@@ -3,9 +3,10 @@
 
 netpeer.py proxy PORTFILE LOG              a forward proxy, CONNECT included
 netpeer.py tls PORTFILE CERT KEY PORT [ON] TLS in front of 127.0.0.1:PORT
+netpeer.py pipe PORTFILE PORT [ON]         nothing but a way to it, to be cut
 
-Listens on a free port of the loopback (tls: on ON, which only a network
-namespace of one's own has to spare), writes its number to PORTFILE, runs until it is killed. The proxy logs a line per request: METHOD, URL (or
+Listens on a free port of the loopback (or on ON, which a network namespace of
+one's own has to spare, and whoever listened there before), writes its number to PORTFILE, runs until it is killed. The proxy logs a line per request: METHOD, URL (or
 host:port) and the names of the checksum headers that it carried.
 """
 import os
@@ -101,6 +102,10 @@ def serve_tls(conn, context, port):
     join_tls(context.wrap_socket(conn, server_side=True), up)
 
 
+def serve_pipe(conn, port):
+    join(conn, socket.create_connection(("127.0.0.1", port)))
+
+
 def join_tls(tls, up):
     """One thread for both ways: an SSL object is not for two."""
     import select
@@ -133,6 +138,9 @@ def main():
         context.load_cert_chain(sys.argv[3], sys.argv[4])
         work, args = serve_tls, (context, int(sys.argv[5]))
         on = int(sys.argv[6]) if len(sys.argv) > 6 else 0
+    elif mode == "pipe":
+        work, args = serve_pipe, (int(sys.argv[3]),)
+        on = int(sys.argv[4]) if len(sys.argv) > 4 else 0
     else:
         work, args = serve_proxy, (sys.argv[3],)
     listener = socket.create_server(("127.0.0.1", on), backlog=256)

@@ -8,7 +8,7 @@
 #include "log.h"
 
 static const char usage[] =
-	"usage: lost ASTRA_SIM CLOUD [RUNS [SEED]]   s3 or gcs\n"
+	"usage: lost ASTRA_SIM CLOUD [RUNS [SEED]]   s3, gcs or azure\n"
 	"       lost ASTRA_SIM CLOUD --only NAME     one of the fault cases\n";
 
 void tally_line(struct tally *t, bool ok, const char *name)
@@ -30,6 +30,16 @@ static int number(const char *s, uint64_t max, uint64_t *ret)
 	return errno || !*s || *end || *ret > max ? -1 : 0;
 }
 
+static bool is_cloud(const char *s)
+{
+	static const char *const clouds[] = { "s3", "gcs", "azure" };
+	size_t i = 0;
+
+	while (i < SL_ARRAY_LEN(clouds) && strcmp(s, clouds[i]) != 0)
+		i++;
+	return i < SL_ARRAY_LEN(clouds);
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = argc == 5 && !strcmp(argv[3], "--only") ?
@@ -38,8 +48,7 @@ int main(int argc, char **argv)
 	struct tally t = { 0 };
 	struct rig r;
 
-	if (argc < 3 || argc > 5 ||
-	    (strcmp(argv[2], "s3") != 0 && strcmp(argv[2], "gcs") != 0) ||
+	if (argc < 3 || argc > 5 || !is_cloud(argv[2]) ||
 	    (!only && argc > 3 && number(argv[3], 100000, &runs)) ||
 	    (!only && argc > 4 && number(argv[4], UINT32_MAX, &seed))) {
 		fputs(usage, stderr);

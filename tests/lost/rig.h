@@ -24,10 +24,15 @@
 #define MIB ((uint64_t)1 << 20)
 #define SIM_REGION "eu-west-3"
 
+/*
+ * Azure has no uploads to begin, to look at or to give up: a block and a list
+ * of blocks whose answers were lost are sent again, and what is not committed
+ * is left to the store.
+ */
 struct rig {
 	char *dir;	    /* of the test; the simulator's is dir/sim */
 	pid_t pid;
-	const char *cloud;  /* "s3" or "gcs" */
+	const char *cloud;  /* "s3", "gcs" or "azure" */
 	int port, store_port; /* of the API and of the bucket */
 	char db[64], token[256], migration[64];
 	char *bucket_url;
@@ -46,6 +51,11 @@ struct rig_how {
 	const char *region;  /* the hint */
 	bool never_renew;    /* refused credentials stay refused */
 };
+
+static inline bool rig_is(const struct rig *r, const char *cloud)
+{
+	return strcmp(r->cloud, cloud) == 0;
+}
 
 /* Prints where and why, for TAP; the condition must hold. */
 #define CHECK(cond, ...) \
@@ -105,6 +115,7 @@ extern const char *const deed_names[DEED__COUNT];
 struct deeds {
 	long done[DEED__COUNT];	 /* acted on, with success */
 	long lost[DEED__COUNT];	 /* of these, the answer was cut */
+	long again[DEED__COUNT]; /* of these, repeated as it should be */
 	long refused;		 /* 4xx of any kind */
 	long requests;
 	long twice;		 /* the same thing done again */

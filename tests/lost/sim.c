@@ -95,8 +95,10 @@ static int read_ready(struct rig *r)
 		return -1;
 	text[n] = '\0';
 	r->port = port_of(text, "api_url=");
-	r->store_port = port_of(text, !strcmp(r->cloud, "gcs") ?
-				"gcs_endpoint=" : "s3_endpoint=");
+	/* Azure's is in the URL of the directory. */
+	r->store_port = port_of(text, rig_is(r, "azure") ? "api_url=" :
+				rig_is(r, "gcs") ? "gcs_endpoint=" :
+				"s3_endpoint=");
 	if (value_of(text, "database=", r->db, sizeof(r->db)) ||
 	    value_of(text, "export ASTRA_DB_APPLICATION_TOKEN=", r->token,
 		     sizeof(r->token)))
@@ -218,6 +220,12 @@ static struct sl_cred *gcs_cred(const cJSON *k, uint64_t generation)
 	return c;
 }
 
+static struct sl_cred *azure_cred(const cJSON *k, uint64_t generation)
+{
+	return sl_cred_new(SL_CRED_AZURE, generation, text_of(k, "url"),
+			   text_of(k, "urlSignature"), NULL);
+}
+
 struct sl_cred *rig_fetch_cred(struct rig *r, uint64_t generation)
 {
 	cJSON *o = status(r);
@@ -226,8 +234,9 @@ struct sl_cred *rig_fetch_cred(struct rig *r, uint64_t generation)
 	struct sl_cred *c = NULL;
 
 	if (k)
-		c = !strcmp(r->cloud, "gcs") ? gcs_cred(k, generation) :
-					       s3_cred(k, generation);
+		c = rig_is(r, "gcs") ? gcs_cred(k, generation) :
+		    rig_is(r, "azure") ? azure_cred(k, generation) :
+					 s3_cred(k, generation);
 	cJSON_Delete(o);
 	return c;
 }
@@ -298,7 +307,8 @@ int rig_up(struct rig *r, const struct rig_how *how)
 		.retry_for_ms = how->retry_for_ms,
 	};
 	struct sl_backend_config cfg = {
-		.url = r->bucket_url, .endpoint = endpoint,
+		.url = r->bucket_url,
+		.endpoint = rig_is(r, "azure") ? NULL : endpoint,
 		.region_hint = how->region,
 	};
 	struct sl_engine_config engine = {

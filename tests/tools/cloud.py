@@ -26,8 +26,8 @@ class Cloud:
         self.log_at, self.log, self.rest = 0, [], b""
         ready = work + "/ready"
         self.sim = self.spawn("astra-sim", "--dir", work + "/sim",
-                              "--cloud", name, "--init-delay", "0.1", "--log", work + "/log",
-                              "--ready-file", ready)
+                              "--cloud", name, "--init-delay", "0.1",
+                              "--log", work + "/log", "--ready-file", ready)
         wait_for("astra-sim", lambda: os.path.exists(ready))
         with open(ready, encoding="utf-8") as lines:
             self.ready = dict(line.strip().replace("export ", "", 1)

@@ -128,9 +128,12 @@ class Place:
             set(self.expand(text).split())
 
     def requests(self, since=0):
+        """Of what Google takes at /upload/, only the log's word says which
+        object it made."""
         for r in self.cloud.requests()[since:]:
             prefix = r.get("query", {}).get("prefix", "")
-            if self.id in r["path"] or self.id in prefix:
+            made = r.get("made", {}).get("key", "")
+            if any(self.id in word for word in (r["path"], prefix, made)):
                 yield r
 
     def counted(self, since):
@@ -171,19 +174,10 @@ def check_objects(place):
 
 def sent(place):
     """(name, size) of every object that was ever made."""
-    parts = {}
     for r in place.requests():
-        if r["status"] != 200:
-            continue
-        name = r["path"].partition("/sstables/")[2]
-        query = r.get("query", {})
-        upload = parts.setdefault(query.get("uploadId"), {})
-        if r["kind"] == "s3.put":
-            yield name, r["in"]
-        elif r["kind"] == "s3.part":
-            upload[query["partNumber"]] = r["in"]
-        elif r["kind"] == "s3.complete":
-            yield name, sum(upload.values())
+        if "made" in r:
+            yield r["made"]["key"].partition("/sstables/")[2], \
+                r["made"]["size"]
 
 
 def check_log(place):

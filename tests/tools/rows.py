@@ -7,6 +7,9 @@ WORDS = {"row", "needs", "node", "setup", "run", "exit", "objects",
 NEEDED = {"run", "objects", "requests", "rerun", "middle"}
 KINDS = {"put", "create", "part", "complete", "abort", "delete", "get",
          "head", "list", "multidelete", "parts", "uploads"}
+CLOUDS = ("s3", "gcs", "azure")
+# What a cloud needs no request for: Azure's blocks are their own upload.
+FREE = {"azure": {"create", "abort"}}
 COUNT = re.compile(r"^(\w+)(=|>=|<=)(\d+)$")
 
 
@@ -51,10 +54,16 @@ def read(path):
     if len(set(names)) != len(names):
         raise Fault("a name is there twice")
     for row in rows:
-        counts(row["requests"])
-        if row["rerun"] != "same" and not reason(row["rerun"]):
-            counts(row["rerun"])
+        check_requests_of(row)
     return rows
+
+
+def check_requests_of(row):
+    """They can be read, whatever the cloud; 'same' and reasons apart."""
+    for cloud in CLOUDS:
+        counts(on_cloud(row["requests"], cloud))
+        if row["rerun"] != "same" and not reason(row["rerun"]):
+            counts(on_cloud(row["rerun"], cloud))
 
 
 def reason(value):
@@ -78,16 +87,21 @@ def counts(value):
     return wanted, status
 
 
-# What a cloud needs no request for: Azure's blocks are their own upload.
-FREE = {"azure": {"create", "abort"}}
-
-
 def on_cloud(value, cloud):
-    """The requests of the table as they are on this cloud."""
-    free = FREE.get(cloud, ())
-    return " ".join(word for word in value.split()
-                    if not COUNT.match(word) or
-                    COUNT.match(word)[1] not in free)
+    """The requests of the table as they are on this cloud: CLOUD:COUNT stands
+    for the COUNT of that kind and comparison."""
+    words = {}
+    for word in value.split():
+        where, _, count = word.rpartition(":")
+        match = COUNT.match(count)
+        if where not in CLOUDS and where:
+            raise Fault("no cloud: %s" % word)
+        if match and match[1] in FREE.get(cloud, ()):
+            continue
+        name = match.group(1, 2) if match else count
+        if where == cloud or not where and name not in words:
+            words[name] = count
+    return " ".join(words.values())
 
 
 HOLDS = {"=": lambda a, b: a == b, ">=": lambda a, b: a >= b,

@@ -72,7 +72,7 @@ class Row:
         text = self.row["rerun"]
         if text == "same":
             text = self.row["requests"]
-        wanted = rows.counts(text)[1]
+        wanted = rows.counts(rows.on_cloud(text, self.cloud.name))[1]
         since = len(self.cloud.requests())
         status = place.run(self.row["run"])
         check_exit(status, self.wanted_exit if wanted is None else wanted)
@@ -193,7 +193,7 @@ def group_there(group):
 
 
 def parts_there(place, since):
-    return sum(r["kind"] == "s3.part" and r["status"] == 200
+    return sum(r["kind"] == "s3.part" and r["status"] // 100 == 2
                for r in place.requests(since))
 
 

@@ -315,6 +315,23 @@ static void resuming(void **state)
 	free(begin.new_upload_id);
 }
 
+/* The sum that comes back is the list's, as it arrived. */
+static void another_list_arrived(void **state)
+{
+	static const struct rig_answer other[] = {
+		{ 201, ETAG "x-ms-content-crc64: AAAAAAAAAAA=\n", NULL },
+	};
+	static const struct sl_part part = { .number = 1, .size = 9,
+					     .crc32 = 0xcbf43926 };
+	struct sl_op op = {
+		.key = "k", .upload_id = UPLOAD, .parts = &part,
+		.part_count = 1, .size = 9, .crc32 = 0xcbf43926,
+	};
+
+	(void)state;
+	assert_int_equal(RIG_RUN(&op, sl_backend_complete, other), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +340,7 @@ int main(void)
 		RIGGED(a_part),
 		RIGGED(ids_of_another_length),
 		RIGGED(a_completion),
+		RIGGED(another_list_arrived),
 		RIGGED(resuming),
 	};
 

@@ -316,6 +316,64 @@ static void test_launch_restarts(void **state)
 	assert_int_equal(cleanups(), 0);
 }
 
+/* Past already, and nothing was removed yet: there may still be time. */
+static void test_past(void **state)
+{
+	(void)state;
+	uploading(-2 * HOUR);
+	leap_until(1000, 1);
+	UNTIL_NOW(cleanup_is("far"));
+	assert_true(srv.cleanup > server_now() + 6 * DAY);
+}
+
+/* The host slept until the files were being removed: nothing is asked for. */
+static void test_slept_over(void **state)
+{
+	(void)state;
+	uploading(5 * DAY);
+	srv_status("CleaningUpFiles");
+	leap(6 * DAY);
+	for (int n = 0; n < 20; n++)
+		leap(60000);
+	UNTIL(was_said("'CleaningUpFiles'"));
+	assert_int_equal(cleanups(), 0);
+}
+
+/* Slept until the date is close, and the status is a day old: read first. */
+static void test_slept_until_moved(void **state)
+{
+	(void)state;
+	uploading(3 * DAY);
+	date_in(9 * DAY);
+	leap(2 * DAY);
+	for (int n = 0; n < 20; n++)
+		leap(60000);
+	assert_true(cleanup_is("far"));
+	assert_int_equal(cleanups(), 0);
+}
+
+/* Only the service's clock counts, and what is asked for is by it. */
+static void test_skewed(void **state)
+{
+	static const int64_t ahead[] = { -30 * DAY, 30 * DAY };
+
+	(void)state;
+	for (size_t i = 0; i < SL_ARRAY_LEN(ahead); i++) {
+		SRV_SET(ahead, ahead[i]);
+		SRV_SET(expires, server_now() + srv.life);
+		srv.cleanups = 0;
+		uploading(5 * DAY);
+		leap(HOUR);
+		assert_true(cleanup_is("far"));
+		assert_int_equal(cleanups(), 0);
+		leap(3 * DAY);
+		leap_until(10 * 60000, 1);
+		assert_true(srv.cleanup > server_now() + 6 * DAY);
+		assert_true(srv.cleanup < server_now() + 8 * DAY);
+		rig_stop();
+	}
+}
+
 /* The end comes while the POST is on its way. */
 static void test_free_while_sent(void **state)
 {
@@ -344,6 +402,10 @@ int main(void)
 		RIG_TEST(test_launch_without),
 		RIG_TEST(test_launch_api_down),
 		RIG_TEST(test_launch_restarts),
+		RIG_TEST(test_past),
+		RIG_TEST(test_slept_over),
+		RIG_TEST(test_slept_until_moved),
+		RIG_TEST(test_skewed),
 		RIG_TEST(test_free_while_sent),
 	};
 

@@ -246,6 +246,14 @@ static void endless_answers(void **state)
 	assert_int_equal(sl_cloud_sink(&g->t.call, "4", 1), SL_CLOUD_ENOUGH);
 	assert_string_equal(sl_buf_str(&g->got), "0123");
 	assert_string_equal(g->op.obj.etag, "v1");
+	/* Nor is what the object does not have. */
+	g->op.offset = 8;
+	g->t.got = 0;
+	sl_buf_clear(&g->got);
+	answer(g, 206, "v1");
+	assert_int_equal(sl_cloud_sink(&g->t.call, "89\0", 3),
+			 SL_CLOUD_ENOUGH);
+	assert_string_equal(sl_buf_str(&g->got), "89");
 }
 
 static void other_ranges_are_refused(void **state)

@@ -5,6 +5,8 @@
  */
 #include "gcs_flow.h"
 
+#include "backends/gcs/internal.h"
+
 static void put_is_one_request(void **state)
 {
 	char want[1024], boundary[64] = "";
@@ -312,6 +314,32 @@ static void opening(void **state)
 	}
 }
 
+/* Values without end are not made a tree of; names may hold anything. */
+static void a_page_of_nothing_but_values(void **state)
+{
+	SL_CLEANUP(buf) struct sl_buf b = SL_BUF_INIT(1 << 20);
+	struct sl_cloud_page p = { .seen = false };
+
+	(void)state;
+	sl_buf_puts(&b, "{\"prefixes\":[\"\\\\\\\"");
+	for (int i = 0; i < 300000; i++)
+		sl_buf_puts(&b, ",");
+	sl_buf_puts(&b, "/\"],\"x\":[0");
+	assert_int_equal(sl_gcs_page_json(b.data, b.len, &p), -EPROTO);
+	sl_buf_puts(&b, "]}");
+	assert_int_equal(sl_gcs_page_json(b.data, b.len, &p), 0);
+	assert_int_equal(p.n, 1);
+	sl_cloud_page_release(&p);
+	p = (struct sl_cloud_page){ .seen = false };
+	b.len -= 2;
+	for (int i = 0; i < 300000; i++)
+		sl_buf_puts(&b, ",0");
+	sl_buf_puts(&b, "]}");
+	assert_int_equal(sl_buf_error(&b), 0);
+	assert_int_equal(sl_gcs_page_json(b.data, b.len, &p), -EPROTO);
+	sl_cloud_page_release(&p);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -332,6 +360,7 @@ int main(void)
 		TEST(remove_object),
 		TEST(list),
 		TEST(pages_that_make_no_sense),
+		TEST(a_page_of_nothing_but_values),
 		TEST(opening),
 	};
 

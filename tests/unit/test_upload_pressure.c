@@ -249,6 +249,44 @@ static void test_pressure_parks(void **state)
 	rig_stop(&r);
 }
 
+/*
+ * The bytes of a committed file give way; who asks for its size and checksum
+ * only afterwards is told the same.
+ */
+static void test_pressure_forgets(void **state)
+{
+	struct rig r = { 0 };
+	struct sl_upload_state st;
+	struct sl_upload *u, *big;
+	void *mib = calloc(1, MIB);
+	struct waiter x;
+	uint32_t crc;
+	char byte;
+	int ret;
+
+	(void)state;
+	rig_start(&r);
+	u = make(&r, "small");
+	crc = write_file(u, 300001, MIB, 5, &ret);
+	assert_int_equal(commit(u), 0);
+	assert_int_equal(sl_upload_peek(u, 0, &byte, 1), 1);
+	fake_hold(r.f, F_PART, true);
+	big = make(&r, "big");
+	fill_up(big, &x, mib);
+	fake_hold(r.f, F_PART, false);
+	assert_int_equal(waiter_join(&x), 0);
+	assert_int_equal(sl_upload_peek(u, 0, &byte, 1), -ENODATA);
+	sl_upload_get(u, &st);
+	assert_true(st.committed);
+	assert_int_equal(st.size, 300001);
+	assert_int_equal(st.crc32, crc);
+	assert_int_equal(sl_upload_reopen(u), -EIO);
+	sl_upload_unref(u);
+	sl_upload_unref(big);
+	rig_stop(&r);
+	free(mib);
+}
+
 /* No part leaves before the journal has the upload id. */
 static void test_journal_first(void **state)
 {
@@ -372,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_enobufs),
 		cmocka_unit_test(test_round_robin),
 		cmocka_unit_test(test_pressure_parks),
+		cmocka_unit_test(test_pressure_forgets),
 		cmocka_unit_test(test_journal_first),
 		cmocka_unit_test(test_many_writers),
 		cmocka_unit_test(test_too_big),

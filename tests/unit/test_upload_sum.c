@@ -223,14 +223,14 @@ static const struct known {
 } known[] = {
 	{ false, false, 0, no_change, 0 },
 	{ false, false, 2, other_crc, 0 }, /* the store's word goes first */
-	{ false, true, 0, no_change, 2 },  /* which does not have the sum */
+	{ false, true, 0, no_change, 0 },  /* which does not have the sum */
 	{ false, true, 2, no_change, 0 },
 	{ true, false, 0, no_change, 2 },
 	{ true, false, 2, no_change, 0 },
 	{ true, false, 1, no_change, 1 },
 	{ true, true, 2, no_change, 0 },
 	{ true, true, 1, no_change, 1 },
-	{ true, true, 2, no_sum, 2 },
+	{ true, true, 2, no_sum, 0 },
 	{ true, false, 2, no_sum, 0 },
 	{ true, true, 2, other_sum, 2 },
 	{ true, true, 2, other_crc, 2 },

@@ -102,6 +102,24 @@ static const char *check_times(const cJSON *claims)
 	return NULL;
 }
 
+/* Of several words one must give the right to change objects. */
+static bool may_write(const char *scope)
+{
+	static const char *const all[] = { "devstorage.read_write",
+		"devstorage.full_control", "cloud-platform" };
+	static const char base[] = "https://www.googleapis.com/auth/";
+	SIM_AUTOFREE char *copy = sim_strdup(scope);
+	char *save = NULL;
+	bool may = false;
+
+	for (char *w = strtok_r(copy, " ", &save); w;
+	     w = strtok_r(NULL, " ", &save))
+		for (size_t i = 0; i < SIM_COUNT(all); i++)
+			may |= sim_starts(w, base) &&
+			       !strcmp(w + sizeof(base) - 1, all[i]);
+	return may;
+}
+
 static const char *check_claims(const struct sim *s, const cJSON *claims,
 				const struct sim_gcs_own *o)
 {
@@ -113,8 +131,7 @@ static const char *check_claims(const struct sim *s, const cJSON *claims,
 	if (strcmp(text_of(claims, "aud"), aud) &&
 	    strcmp(text_of(claims, "aud"), google_aud))
 		return "Invalid JWT: Failed audience check.";
-	if (!strstr(text_of(claims, "scope"),
-		    "https://www.googleapis.com/auth/"))
+	if (!may_write(text_of(claims, "scope")))
 		return "Invalid OAuth scope or ID token audience provided.";
 	return check_times(claims);
 }

@@ -47,6 +47,7 @@ struct sl_doctor {
 	bool receiving;			/* view is good and takes files */
 	struct sl_backend *backend;
 	uint64_t rate;			/* bytes a second; 0: unknown */
+	int side_by_side;		/* requests it was measured with */
 	/* of the present check */
 	enum sl_doctor_verdict verdict;
 	char text[512];
@@ -64,6 +65,8 @@ void sl_doc_fuse(struct sl_doctor *d);
 void sl_doc_memory(struct sl_doctor *d);
 void sl_doc_state(struct sl_doctor *d);
 void sl_doc_proxy(struct sl_doctor *d);
+/* The cure where 'what' cannot be reached. */
+void sl_doc_way(struct sl_doctor *d, const char *what);
 void sl_doc_ca(struct sl_doctor *d);
 
 /* doctor_api.c: the service */
@@ -80,8 +83,10 @@ void sl_doc_list(struct sl_doctor *d);
 void sl_doc_write(struct sl_doctor *d);
 void sl_doc_delete(struct sl_doctor *d);
 
-/* doctor_rate.c: how long it will take */
+/* doctor_time.c: how long it will take */
 void sl_doc_time(struct sl_doctor *d);
+
+/* doctor_rate.c */
 /*
  * Sends parts side by side for a few seconds to an upload that is given up;
  * 0 and d->rate, or -errno with 'e'.

@@ -143,9 +143,7 @@ void sl_doc_api(struct sl_doctor *d)
 	if (ask(d, &e)) {
 		sl_doc(d, SL_DOC_FAIL, "%s cannot be reached: %s",
 		       d->o.api_url, e.text);
-		sl_doc_cure(d, "open the way to it (port 443), or set "
-			    "https_proxy; a private CA goes into "
-			    "SSL_CERT_FILE");
+		sl_doc_way(d, "it");
 		return;
 	}
 	d->answered = true;
@@ -186,6 +184,11 @@ static const struct {
 	  "create-db and view-db" },
 	{ 404, "this token knows no such database",
 	  "check the database ID, and that the token is of its organization" },
+	{ 429, "the service asks to slow down", "ask again in a minute" },
+	{ 500, "the service is in trouble", "ask again later" },
+	{ 502, "the service is in trouble", "ask again later" },
+	{ 503, "the service is in trouble", "ask again later" },
+	{ 504, "the service is in trouble", "ask again later" },
 };
 
 /* The service's own word, or a proxy's page? */
@@ -233,12 +236,29 @@ static const char *text_of(const cJSON *o, const char *name)
 	return s ? s : "";
 }
 
+/* DevOps API v2, StatusEnum: what is to be done about each. */
+static const struct {
+	const char *status, *cure;
+} states[] = {
+	{ "HIBERNATED", "resume it in the Astra portal" },
+	{ "PARKED", "unpark it in the Astra portal" },
+	{ "TERMINATED", "it is gone for good: take another database" },
+	{ "TERMINATING", "it is gone for good: take another database" },
+	{ "ERROR", "ask the vendor's support" },
+	{ "DECOMMISSIONING", "ask the vendor's support" },
+};
+
 static void check_status(struct sl_doctor *d, const char *status)
 {
+	const char *cure = "wait until it is, and ask again";
+
 	if (!strcasecmp(status, "ACTIVE"))
 		return;
+	for (size_t i = 0; i < SL_ARRAY_LEN(states); i++)
+		if (!strcasecmp(status, states[i].status))
+			cure = states[i].cure;
 	sl_doc(d, SL_DOC_FAIL, "it is %s, not ACTIVE", status);
-	sl_doc_cure(d, "resume it in the Astra portal, or wait until it is");
+	sl_doc_cure(d, "%s", cure);
 }
 
 /* "serverless" is how the tier of every Serverless database begins. */
@@ -301,8 +321,10 @@ void sl_doc_database(struct sl_doctor *d)
 	}
 	db = cJSON_ParseWithLength(sl_buf_str(&d->answer.body),
 				   d->answer.body.len);
-	if (!cJSON_IsObject(db) || !*text_of(db, "status")) {
-		sl_doc(d, SL_DOC_FAIL, "the service's answer is no database");
+	if (!cJSON_IsObject(db) || !*text_of(db, "status") ||
+	    strcasecmp(text_of(db, "id"), d->db_id)) {
+		sl_doc(d, SL_DOC_FAIL, "the service's answer is not this "
+		       "database");
 		sl_doc_cure(d, "look at the proxy and at api_url=");
 		return;
 	}

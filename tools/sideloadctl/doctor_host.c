@@ -107,6 +107,17 @@ void sl_doc_state(struct sl_doctor *d)
 	}
 }
 
+static const char *first_of(const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *v = getenv(names[i]);
+
+		if (v && *v)
+			return names[i];
+	}
+	return NULL;
+}
+
 /* libcurl reads http_proxy in lower case only. */
 static const char *const proxy_variables[] = {
 	"https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY",
@@ -123,36 +134,37 @@ static void show_proxy(char *dst, size_t size, const char *v)
 		 at ? at + 1 : scheme ? scheme + 3 : v);
 }
 
+/* The proxy's variable that has a value; NULL. */
+static const char *proxy_variable(void)
+{
+	return first_of(proxy_variables, SL_ARRAY_LEN(proxy_variables));
+}
+
 void sl_doc_proxy(struct sl_doctor *d)
 {
-	const char *no = getenv("no_proxy");
+	const char *no = getenv("no_proxy"), *name = proxy_variable();
 	char shown[256];
 
 	if (!no || !*no)
 		no = getenv("NO_PROXY");
-	for (size_t i = 0; i < SL_ARRAY_LEN(proxy_variables); i++) {
-		const char *v = getenv(proxy_variables[i]);
-
-		if (!v || !*v)
-			continue;
-		show_proxy(shown, sizeof(shown), v);
+	if (name) {
+		show_proxy(shown, sizeof(shown), getenv(name));
 		sl_doc(d, SL_DOC_OK, "requests go through %s ($%s)%s%s",
-		       shown, proxy_variables[i],
-		       no && *no ? "; not for " : "", no ? no : "");
+		       shown, name, no && *no ? "; not for " : "",
+		       no ? no : "");
 		return;
 	}
 	sl_doc(d, SL_DOC_OK, "none: requests go out directly");
 }
 
-static const char *first_of(const char *const *names, size_t n)
+void sl_doc_way(struct sl_doctor *d, const char *what)
 {
-	for (size_t i = 0; i < n; i++) {
-		const char *v = getenv(names[i]);
+	const char *name = proxy_variable();
 
-		if (v && *v)
-			return names[i];
-	}
-	return NULL;
+	sl_doc_cure(d, "open the way to %s (port 443), %s%s; a private CA goes "
+		    "into SSL_CERT_FILE", what,
+		    name ? "or look at the proxy in $" : "or set https_proxy",
+		    name ? name : "");
 }
 
 void sl_doc_ca(struct sl_doctor *d)
@@ -162,8 +174,9 @@ void sl_doc_ca(struct sl_doctor *d)
 		"SSL_CERT_DIR",
 	};
 	struct sl_http_config cfg = {
-		.threads = 1,
-		.connections = 8,
+		.threads = 2,
+		.connections = d->o.connections,
+		.rate = d->o.rate,
 		.hedge_after_ms = -1,
 	};
 	const char *name = first_of(names, SL_ARRAY_LEN(names));

@@ -118,16 +118,32 @@ static bool reached(struct sl_doctor *d)
 	return false;
 }
 
+/* What an answer of the store means, by its status; the first that fits. */
+static const struct {
+	int lo, hi;
+	const char *cure;
+} answers[] = {
+	{ 401, 403, "the credentials that the service gave do not carry this "
+		    "right: ask the vendor's support, with this line" },
+	{ 429, 429, "the store is in trouble, or a proxy before it: ask again "
+		    "later; a mount would wait and go on by itself" },
+	{ 500, 599, "the store is in trouble, or a proxy before it: ask again "
+		    "later; a mount would wait and go on by itself" },
+};
+
 static void tell_trouble(struct sl_doctor *d, const struct sl_error *e)
 {
+	bool refused = e->errnum == EACCES || e->errnum == EKEYEXPIRED;
+	int status = refused ? 403 : e->http_status;
+
 	sl_doc(d, SL_DOC_FAIL, "%s", e->text);
-	if (e->errnum == EACCES || e->errnum == EKEYEXPIRED)
-		sl_doc_cure(d, "the credentials that the service gave do not "
-			    "carry this right: ask the vendor's support, with "
-			    "this line");
-	else
-		sl_doc_cure(d, "open the way to the bucket's host (port 443), "
-			    "or set https_proxy");
+	for (size_t i = 0; i < SL_ARRAY_LEN(answers); i++) {
+		if (status < answers[i].lo || status > answers[i].hi)
+			continue;
+		sl_doc_cure(d, "%s", answers[i].cure);
+		return;
+	}
+	sl_doc_way(d, "the bucket's host");
 }
 
 /* Asks for something that is never there: who answers is the store. */
@@ -199,8 +215,8 @@ void sl_doc_write(struct sl_doctor *d)
 		tell_trouble(d, &e);
 		return;
 	}
-	sl_doc(d, SL_DOC_OK, "granted; %.1f MB/s over %d connections, nothing "
-	       "was left", (double)d->rate / 1e6, d->o.connections);
+	sl_doc(d, SL_DOC_OK, "granted; %.1f MB/s by %d requests side by side, "
+	       "nothing was left", (double)d->rate / 1e6, d->side_by_side);
 }
 
 void sl_doc_delete(struct sl_doctor *d)
