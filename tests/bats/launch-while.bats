@@ -124,7 +124,14 @@ says_why() { # N...
 	sl_umount "$a"
 }
 
-@test "a store that answers 503 all the time: retries end too" {
+launch_elsewhere() { # with curl: no mount knows of it
+	curl -fsS -o /dev/null -X POST \
+		-H "Authorization: Bearer $ASTRA_DB_APPLICATION_TOKEN" \
+		"$(sed -n 's/^api_url=//p' "$BATS_TEST_TMPDIR/sim.ready")/v2/databases/$SL_DB/migrations/$(status_of "$a" .migrationID)/launch"
+}
+
+always_503() { # CLOUD
+	SL_CLOUD=$1
 	start
 	# Look at the status often, as somebody who waits for the import does.
 	echo MigrationDone >"$b/.wait" 2>/dev/null 3>&- &
@@ -134,14 +141,40 @@ says_why() { # N...
 	writer 2 cp "$BATS_TEST_TMPDIR/large"
 	wait_for 20 sh -c '[ "$(jq .local.requests "$0")" -gt 0 ]' "$b/.status"
 	sleep 3
-	id=$(status_of "$a" .migrationID)
-	curl -fsS -o /dev/null -X POST \
-		-H "Authorization: Bearer $ASTRA_DB_APPLICATION_TOKEN" \
-		"$(sed -n 's/^api_url=//p' "$BATS_TEST_TMPDIR/sim.ready")/v2/databases/$SL_DB/migrations/$id/launch"
+	launch_elsewhere
 	all_fail 45
 	says_why 1 2
 	kill -INT "$waiter" 2>/dev/null || true
 	wait "$waiter" || true
+	sl_umount "$b"
+	sl_umount "$a"
+}
+
+@test "a store that answers 503 all the time: retries end too" {
+	always_503 "${SL_CLOUD:-s3}"
+}
+
+@test "retries end on Google Cloud too, where tokens are another's" {
+	always_503 gcs
+}
+
+@test "retries end on Azure too" {
+	always_503 azure
+}
+
+@test "the API is down when it is launched: told when it is back" {
+	start
+	writer 1 small_ones
+	writer 2 slow_one
+	sleep 1
+	faults 'match=api.status do=503'
+	launch_elsewhere
+	wait_for 20 sh -c '[ "$(jq -r .local.credentials.state "$0")" = \
+		refreshing ]' "$b/.status"
+	[[ $(status_of "$b" .local.credentials.reason) == *"cannot read"* ]]
+	faults ''
+	all_fail 45
+	says_why 1 2
 	sl_umount "$b"
 	sl_umount "$a"
 }

@@ -19,7 +19,7 @@ my %allowed = (
 	'backends' => [ qw(include backends/*) ],
 	'backends/*' => [ qw(include backends backends/*) ],
 	'tools/astra-sim' => [ qw(include) ],
-	'tools/sideloadctl' => [ qw(include fs fs/migration) ],
+	'tools/sideloadctl' => [ qw(include fs fs/migration fs/sstable) ],
 	'tools/sideload-check' => [ qw(include fs/sstable) ],
 	'tests/*' => undef, # tests may look at everything
 );
