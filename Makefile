@@ -134,8 +134,9 @@ check-unit: $(UNIT) ## unit tests (cmocka)
 
 # The threaded parts, for TSan: their tests by the names of their files.
 THREADED := $(foreach f,engine upload budget part http retry call ledger \
-	migration actor devops creds cred log file_backend file s3,\
-	$(filter %/test_$(f) %/test_$(f)_%,$(UNIT)))
+	migration actor devops creds cred credentials refresh cleanup log \
+	file_backend file s3 gcs_token,\
+	$(filter $(O)/tests/test_$(f) $(O)/tests/test_$(f)_%,$(UNIT)))
 check-threaded: $(sort $(THREADED))
 	$(Q)$(SANITIZE) $(TAP_RUN) $(LABEL)unit $(LOGS) $^
 
