@@ -156,7 +156,8 @@ check-crowd: $(O)/tests/crowd $(O)/astra-sim ## 300 mounts and one service
 BATS := $(wildcard tests/bats/*.bats)
 # They mostly wait; the longest begin first.
 BATS_JOBS ?= 3
-BATS_LONG := $(patsubst %,tests/bats/%.bats,credentials budget aws api control)
+BATS_LONG := $(patsubst %,tests/bats/%.bats,credentials-life-outage \
+	credentials-life credentials budget aws api control)
 check-bats: all man conformance bench-programs ## end to end, with real mounts
 	$(Q)sh tools/tap-many.sh $(BATS_JOBS) $(LABEL)bats $(LOGS) \
 		'bats --formatter tap' $(BATS_LONG) \
@@ -238,6 +239,10 @@ nightly: ## what is too long for CI: long fuzzing, many seeds, sanitized mounts
 	$(Q)$(MAKE) check-unit check-conformance
 	$(Q)$(MAKE) all $(O)/tests/lost
 	$(Q)sh tests/conformance/lost.sh $(O) 1000 "$$(date +%s)"
+	$(Q)SL_CREDS_LIFE=20 sh tools/tap-many.sh 2 nightly-$(LABEL)life \
+		$(LOGS) 'bats --formatter tap' \
+		tests/bats/credentials-life.bats \
+		tests/bats/credentials-life-outage.bats
 	$(Q)$(MAKE) VARIANT=asan O=build/asan check-bats
 	$(Q)$(MAKE) VARIANT=tsan O=build/tsan check-smoke
 	$(Q)SL_STRESS_SECONDS=300 SL_STRESS_SEED="$$(date +%s)" \

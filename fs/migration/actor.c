@@ -19,7 +19,8 @@
  * the clock, and a refusal. A refresh is a poll, so it moves the regular one.
  * Refusals of keys that were given only seconds ago are spaced out further
  * and further (m->pressure): keys that are minted with every request and
- * refused by the store must not become a storm.
+ * refused by the store must not become a storm. Meanwhile refused uploads try
+ * new keys again every few seconds: the store may have to learn of them yet.
  *
  * An injected clock does not wake condition waits, so with one the actor
  * looks at it every few milliseconds, unless it is known how fast it runs.
@@ -34,6 +35,7 @@
 #define INJECTED_LOOK_MS 1
 #define LONGEST_WAIT_MS 60000
 #define BLOCKED_TELL_MS 10000
+#define AGAIN_MS 2000
 
 int64_t sl_mig_server_now_locked(const struct sl_migration *m, int64_t now)
 {
@@ -131,6 +133,22 @@ static void end_refused_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
 		sl_cred_store_fail(m->creds, err);
 }
 
+static void try_again_locked(struct sl_migration *m, int64_t now)
+	SL_REQUIRES(m->lock)
+{
+	/* While the API fails nobody is to run out of attempts. */
+	if (m->failures ||
+	    !sl_cred_store_untaken(m->creds,
+				   sl_mig_server_now_locked(m, now))) {
+		m->again_at = 0;
+	} else if (!m->again_at) {
+		m->again_at = now + AGAIN_MS;
+	} else if (now >= m->again_at) {
+		m->again_at = 0;
+		sl_cred_store_again(m->creds);
+	}
+}
+
 /* Says once that uploads wait, and why; and once that they do no more. */
 static void tell_blocked_locked(struct sl_migration *m, int64_t now)
 	SL_REQUIRES(m->lock)
@@ -219,6 +237,8 @@ static int64_t next_due_locked(struct sl_migration *m, int64_t now)
 	if (m->blocked_at && !m->blocked_told)
 		due = earlier(due, m->blocked_at + BLOCKED_TELL_MS);
 
+	if (m->again_at)
+		due = earlier(due, m->again_at);
 	for (const struct mig_await *a = m->awaits; a; a = a->next) {
 		if (a->w->deadline_ms)
 			due = earlier(due, a->w->deadline_ms);
@@ -255,6 +275,7 @@ static void turn_locked(struct sl_migration *m) SL_REQUIRES(m->lock)
 	sl_mig_cmd_timers_locked(m, now);
 	end_awaits_locked(m, now);
 	end_refused_locked(m);
+	try_again_locked(m, now);
 	tell_blocked_locked(m, now);
 	sl_mig_keep_turn_locked(m, now);
 	if (m->cmd.phase == MIG_READY && !sl_mig_keep_holds_locked(m, now))

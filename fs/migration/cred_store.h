@@ -40,6 +40,16 @@ enum sl_cred_taken sl_cred_store_take(struct sl_cred_store *s,
 				      const struct sl_cred *offered,
 				      int64_t now_ms, bool answers_refusal);
 
+/*
+ * Somebody was refused with a set that was given lately and that no store has
+ * taken yet: it may not be known there, and is worth another attempt.
+ */
+bool sl_cred_store_untaken(struct sl_cred_store *s, int64_t now_ms);
+/* The set before the present one worked (or there was none). */
+bool sl_cred_store_trusted(struct sl_cred_store *s);
+/* Lets all who wait now make that attempt, at the next deliver. */
+void sl_cred_store_again(struct sl_cred_store *s);
+
 /* Ends all who wait now with 'err' at the next deliver. */
 void sl_cred_store_fail(struct sl_cred_store *s, int err);
 /* From now on sl_cred_over() answers this: 0 or -EROFS. */

@@ -15,6 +15,16 @@
  * lagging store): the waiter is let go with 0 and judges by its own count of
  * attempts. Near their end or behind it the service is late: it waits on.
  *
+ * Trial. A store may learn of new keys some seconds after we did, and some
+ * services give other keys with every answer. Who changed to those each time
+ * would never meet a set that works already. So the first set that follows
+ * one that worked may be replaced at once; after that a set that no store has
+ * taken yet is kept for 4 seconds, the next for 8, up to 32 (or three
+ * quarters of its life), and what is given meanwhile is treated as the same
+ * keys. Whoever was refused with such a set tries it again every 2 seconds
+ * (sl_cred_store_again), since another question would not make it known
+ * sooner.
+ *
  * Locks: s->lock alone. ready() runs without it; so that cancel() can promise
  * that ready() is not running when it returns, it waits for the one that is
  * being delivered, except on the delivering thread itself.
@@ -28,6 +38,11 @@
 #include "lifecycle.h"
 #include "lock.h"
 
+#define TRIAL_MS ((int64_t)2000)
+/* Later than this after it was given, no store is still to learn of a set. */
+#define LEARNT_MS ((int64_t)60000)
+#define UNTAKEN_MAX 4
+
 struct sl_cred_store {
 	struct sl_cred_source source; /* first: ops get its address */
 	void (*wake)(void *arg);
@@ -40,6 +55,8 @@ struct sl_cred_store {
 	int64_t obtained_ms; /* server time */
 	unsigned same;
 	int64_t offset_ms;
+	unsigned untaken; /* sets in a row before this that never worked */
+	uint64_t worked; /* atomic: the last generation that a store took */
 	int over; /* atomic */
 	struct sl_cred_wait *waiting;
 	struct sl_cred_wait *ending; /* let go; generation holds the errno */
@@ -106,12 +123,22 @@ static int op_over(struct sl_cred_source *src)
 	return __atomic_load_n(&store_of(src)->over, __ATOMIC_RELAXED);
 }
 
+static void op_worked(struct sl_cred_source *src, uint64_t generation)
+{
+	struct sl_cred_store *s = store_of(src);
+
+	/* One late word about an older set costs a trial, no more. */
+	if (__atomic_load_n(&s->worked, __ATOMIC_RELAXED) != generation)
+		__atomic_store_n(&s->worked, generation, __ATOMIC_RELAXED);
+}
+
 static const struct sl_cred_source_ops source_ops = {
 	.get = op_get,
 	.refused = op_refused,
 	.cancel = op_cancel,
 	.offset_ms = op_offset,
 	.over = op_over,
+	.worked = op_worked,
 };
 
 int sl_cred_store_new(void (*wake)(void *arg), void *arg,
@@ -145,6 +172,11 @@ struct sl_cred_source *sl_cred_store_source(struct sl_cred_store *s)
 	return &s->source;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && !strcmp(a, b));
@@ -154,6 +186,25 @@ static bool same_keys(const struct sl_cred *a, const struct sl_cred *b)
 {
 	return a && a->kind == b->kind && same_text(a->id, b->id) &&
 	       same_text(a->secret, b->secret) && same_text(a->token, b->token);
+}
+
+static bool worked_locked(const struct sl_cred_store *s)
+{
+	return !s->cur || __atomic_load_n(&s->worked, __ATOMIC_RELAXED) ==
+			  s->generation;
+}
+
+/* Is the present set to be given more time before another takes its place? */
+static bool on_trial(const struct sl_cred_store *s, int64_t now_ms)
+{
+	int64_t wait = TRIAL_MS << s->untaken, age = now_ms - s->obtained_ms;
+
+	if (!s->untaken || worked_locked(s))
+		return false;
+	if (s->cur->expires_ms)
+		wait = earlier(wait, (s->cur->expires_ms - s->obtained_ms) /
+					     4 * 3);
+	return age >= 0 && age < wait;
 }
 
 /* False: no memory. */
@@ -166,6 +217,10 @@ static bool replace_locked(struct sl_cred_store *s, const struct sl_cred *o,
 	if (!c)
 		return false;
 	c->expires_ms = o->expires_ms;
+	if (worked_locked(s))
+		s->untaken = 0;
+	else if (generation != s->generation && s->untaken < UNTAKEN_MAX)
+		s->untaken++;
 	sl_cred_unref(s->cur);
 	s->cur = c;
 	s->generation = generation;
@@ -220,7 +275,8 @@ enum sl_cred_taken sl_cred_store_take(struct sl_cred_store *s,
 	if (!offered)
 		return SL_CRED_TAKEN_NOTHING;
 	same = same_keys(s->cur, offered);
-	if (same && s->cur->expires_ms == offered->expires_ms)
+	if (same ? s->cur->expires_ms == offered->expires_ms :
+		   on_trial(s, now_ms))
 		return take_same_locked(s, now_ms, answers_refusal);
 	if (!replace_locked(s, offered, s->generation + !same, now_ms))
 		return SL_CRED_TAKEN_NOTHING;
@@ -235,6 +291,18 @@ void sl_cred_store_fail(struct sl_cred_store *s, int err)
 {
 	SL_LOCK_SCOPE(&s->lock);
 	end_locked(s, err);
+}
+
+bool sl_cred_store_trusted(struct sl_cred_store *s)
+{
+	SL_LOCK_SCOPE(&s->lock);
+	return !s->untaken;
+}
+
+void sl_cred_store_again(struct sl_cred_store *s)
+{
+	SL_LOCK_SCOPE(&s->lock);
+	end_locked(s, 0);
 }
 
 void sl_cred_store_set_over(struct sl_cred_store *s, int err)
@@ -263,6 +331,16 @@ bool sl_cred_store_refused(struct sl_cred_store *s)
 			return true;
 	}
 	return false;
+}
+
+bool sl_cred_store_untaken(struct sl_cred_store *s, int64_t now_ms)
+{
+	SL_LOCK_SCOPE(&s->lock);
+	if (worked_locked(s) || now_ms - s->obtained_ms >= LEARNT_MS)
+		return false;
+	if (s->cur->expires_ms && now_ms >= s->cur->expires_ms)
+		return false;
+	return s->waiting != NULL;
 }
 
 static struct sl_cred_wait *find_over_locked(struct sl_cred_store *s)

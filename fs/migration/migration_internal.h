@@ -115,6 +115,7 @@ struct sl_migration {
 	unsigned absences; /* 404 in a row */
 	unsigned pressure; /* refusals of keys that were just given */
 	int64_t cred_mono; /* when keys were last given */
+	int64_t again_at;  /* refused uploads try the new keys again; 0: no */
 	unsigned late;	   /* of this mount's next refresh, [0, 1000) */
 
 	int64_t launched_until; /* the status may lag behind a launch */

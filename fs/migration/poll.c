@@ -133,6 +133,9 @@ static void take_creds_locked(struct sl_migration *m,
 			       sl_mig_server_now_locked(m, now), for_refusal);
 	if (t == SL_CRED_TAKEN_NEW || for_refusal)
 		m->cred_mono = now;
+	/* The store takes what the service gives, if at times late. */
+	if (t == SL_CRED_TAKEN_NEW && sl_cred_store_trusted(m->creds))
+		m->pressure = 0;
 	if (t == SL_CRED_TAKEN_EXPIRED)
 		sl_error_set(&m->api_error, EKEYEXPIRED,
 			     "the service gives credentials that have expired; "

@@ -112,6 +112,68 @@ static void test_generations(void **state)
 	assert_int_equal(generation(b), 3);
 }
 
+/* Keys with every answer, that the store knows some seconds later. */
+static void test_trial(void **state)
+{
+	/* When the sets that no store took give way, life unlimited. */
+	static const int64_t kept_ms[] = { 0, 4000, 8000, 16000, 32000,
+					   32000 };
+	struct box *b = *state;
+	int64_t now = 1000;
+	char key[] = "b";
+
+	(void)take(b, "a", 0, now, false);
+	sl_cred_worked(b->src, generation(b));
+	(void)take(b, "b", 0, now, false);
+	for (size_t i = 0; i < SL_ARRAY_LEN(kept_ms); i++) {
+		uint64_t g = generation(b);
+
+		assert_true(sl_cred_store_trusted(b->s) == (i == 0));
+		key[0]++;
+		now += kept_ms[i] - 1;
+		if (kept_ms[i])
+			assert_int_equal(take(b, key, 0, now, true),
+					 SL_CRED_TAKEN_SAME);
+		assert_int_equal(generation(b), g);
+		now++;
+		assert_int_equal(take(b, key, 0, now, true),
+				 SL_CRED_TAKEN_NEW);
+		assert_int_equal(generation(b), g + 1);
+	}
+	/* One that worked is replaced at once, and so is the next. */
+	sl_cred_worked(b->src, generation(b));
+	assert_int_equal(take(b, "x", 0, now, true), SL_CRED_TAKEN_NEW);
+	assert_int_equal(take(b, "y", 0, now, true), SL_CRED_TAKEN_NEW);
+	/* No longer than three quarters of its life. */
+	assert_int_equal(take(b, "y", now + 2000, now, true),
+			 SL_CRED_TAKEN_SAME);
+	assert_int_equal(take(b, "z", 0, now + 1499, true),
+			 SL_CRED_TAKEN_SAME);
+	assert_int_equal(take(b, "z", 0, now + 1500, true),
+			 SL_CRED_TAKEN_NEW);
+}
+
+static void test_untaken(void **state)
+{
+	struct box *b = *state;
+	struct sl_cred_wait w = { .ready = NULL };
+
+	(void)take(b, "a", 50000, 0, false);
+	assert_false(sl_cred_store_untaken(b->s, 1));
+	sl_cred_refused(b->src, 1, &w);
+	assert_true(sl_cred_store_untaken(b->s, 49999));
+	assert_false(sl_cred_store_untaken(b->s, 50000));
+	(void)take(b, "a", 0, 1, false);
+	assert_true(sl_cred_store_untaken(b->s, 60000));
+	assert_false(sl_cred_store_untaken(b->s, 60001));
+	sl_cred_worked(b->src, 1);
+	assert_false(sl_cred_store_untaken(b->s, 2));
+	assert_false(sl_cred_store_pending(b->s));
+	sl_cred_store_again(b->s);
+	assert_true(sl_cred_store_pending(b->s));
+	sl_cred_cancel(b->src, &w);
+}
+
 static void test_due(void **state)
 {
 	struct box *b = *state;
@@ -306,6 +368,7 @@ int main(void)
 		T(test_generations), T(test_due), T(test_waiters),
 		T(test_same_keys_on_refusal), T(test_fail_and_again),
 		T(test_cancel), T(test_cancel_race), T(test_offset),
+		T(test_trial), T(test_untaken),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -94,29 +94,49 @@ static void test_same_keys(void **state)
 	assert_true(state_is("valid"));
 }
 
-/* Refused although valid: the same back means one more try, no storm. */
-static void test_same_keys_on_refusal(void **state)
+/* How often one is let go to try again, refused all the time. */
+static int tries_within(int64_t ms)
 {
-	struct waiter w;
-	int gets, tries = 0;
-	int64_t end;
+	int64_t end = mono(NULL) + ms;
+	int tries = 0;
 
-	(void)state;
-	rig_receiving();
-	advance(20000);
-	gets = srv_gets();
-	end = mono(NULL) + 40000;
 	while (mono(NULL) < end) {
-		memset(&w, 0, sizeof(w));
-		w.c.ready = cred_ready;
+		struct waiter w = { .c.ready = cred_ready };
+
 		sl_cred_refused(rig.src, 1, &w.c);
 		UNTIL(is_done(&w));
 		assert_int_equal(w.err, 0);
 		tries++;
 	}
+	return tries;
+}
+
+/* Refused although valid: the same back means one more try, no storm. */
+static void test_same_keys_on_refusal(void **state)
+{
+	int gets;
+
+	(void)state;
+	rig_receiving();
+	sl_cred_worked(rig.src, 1);
+	advance(20000);
+	gets = srv_gets();
+	assert_in_range(tries_within(40000), 3, 9);
 	assert_int_equal(generation(), 1);
 	assert_in_range(srv_gets() - gets, 3, 9);
-	assert_in_range(tries, 3, 9);
+}
+
+/* No store has taken them yet: tried more often, asked for no more often. */
+static void test_untaken_keys_are_tried_again(void **state)
+{
+	int gets;
+
+	(void)state;
+	rig_receiving();
+	gets = srv_gets();
+	assert_in_range(tries_within(40000), 15, 30);
+	assert_int_equal(generation(), 1);
+	assert_in_range(srv_gets() - gets, 3, 9);
 }
 
 /* New keys with every request, each refused at once: spaced out. */
@@ -328,6 +348,7 @@ static void test_status_lags(void **state)
 
 	(void)state;
 	rig_receiving();
+	sl_cred_worked(rig.src, 1);
 	advance(20000);
 	SRV_SET(no_keys, true);
 	sl_cred_refused(rig.src, 1, &w.c);
@@ -443,6 +464,7 @@ int main(void)
 		RIG_TEST(test_single_flight),
 		RIG_TEST(test_same_keys),
 		RIG_TEST(test_same_keys_on_refusal),
+		RIG_TEST(test_untaken_keys_are_tried_again),
 		RIG_TEST(test_minted_and_refused),
 		RIG_TEST(test_service_is_late),
 		RIG_TEST(test_outage),
