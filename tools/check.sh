@@ -17,13 +17,17 @@ trap 'rm -rf "$sums"' EXIT
 trap 'exit 130' INT TERM
 
 fail() {
-	echo "FAILED $*"
+	echo "FAILED $*" | tee -a "$sums/failures"
 	total_failed=$((total_failed + 1))
 }
 
 finish() {
 	if [ "$total_skipped" -gt 0 ] && [ "${CI:-}" = true ]; then
 		fail "$total_skipped tests skipped, and CI=true"
+	fi
+	if [ -s "$sums/failures" ]; then
+		echo "== what failed"
+		head -n 60 "$sums/failures"
 	fi
 	if [ -n "${SL_FIXTURES:-}" ]; then
 		echo "of material outside the repository: $apart passed"
@@ -61,14 +65,17 @@ suite() {
 	passed=$(sum_field "$sums/log" 1) failed=$(sum_field "$sums/log" 2)
 	skipped=$(sum_field "$sums/log" 3)
 	echo "-- $name: $(($(date +%s) - began)) s"
+	grep -aE '^(not ok |FAILED |\[  FAILED  \]|make.*Error)' "$sums/log" |
+		sed "s/^/$name: /" >>"$sums/failures"
 	if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
 		failed=1
-		echo "FAILED $name: make ended with status $status"
+		echo "FAILED $name: make ended with status $status" |
+			tee -a "$sums/failures"
 	elif [ "$name" = build ]; then
 		passed=1
 	elif [ "$status" -eq 0 ] && [ $((passed + failed)) -eq 0 ]; then
 		failed=1
-		echo "FAILED $name: no test was run"
+		echo "FAILED $name: no test was run" | tee -a "$sums/failures"
 	fi
 	total_failed=$((total_failed + failed))
 	total_skipped=$((total_skipped + skipped))

@@ -277,7 +277,7 @@ static void test_many(void **state)
 {
 	enum { MANY = 20000 };
 	static struct sl_column columns[MANY];
-	static char names[MANY][8];
+	static char names[MANY][16];
 	struct sl_header h = { .refs = 1, .key_type = "Int32Type",
 			       .columns = columns, .column_count = MANY };
 	static const char text[] = SMALL "v int);";
