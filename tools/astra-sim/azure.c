@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "side.h"
 #include "xml.h"
 
 static const struct sim_az_op ops[] = {
@@ -214,15 +215,6 @@ static bool check_version(struct sim_req *r)
 	return true;
 }
 
-static void expire(struct sim_req *r, enum sim_fault_flag when)
-{
-	if (!(r->trouble.flags & when))
-		return;
-	sim_lock(r->sim);
-	sim_cred_expire(r->sim, NULL);
-	sim_unlock(r->sim);
-}
-
 static bool allowed(struct sim_req *r)
 {
 	struct sim_azure *x = r->azure;
@@ -292,9 +284,8 @@ static void begin(struct sim_req *r)
 	}
 	x->op = find_op(r);
 	sim_req_kind(r, kind_of(r));
-	expire(r, SIM_F_EXPIRE);
-	/* A 5xx of the front end, a cut and the like come before any check. */
-	if (r->trouble.flags & (SIM_F_STATUS | SIM_F_HTML | SIM_F_CUT_BEFORE))
+	sim_side_expire(r, SIM_F_EXPIRE);
+	if (sim_side_refused(r))
 		return;
 	if (!understood(r) || !allowed(r))
 		return;
@@ -307,31 +298,28 @@ static void begin(struct sim_req *r)
 static void data(struct sim_req *r, const void *p, size_t n)
 {
 	if (r->in == n) /* the first piece */
-		expire(r, SIM_F_EXPIRE_BODY);
+		sim_side_expire(r, SIM_F_EXPIRE_BODY);
 	sim_az_body_data(r, p, n);
 }
 
+static void expired(struct sim_req *r)
+{
+	sim_az_fail(r, 403, NULL, NULL);
+}
+
+static void late_error(struct sim_req *r)
+{
+	sim_reply_start(r, 200);
+	sim_reply_header(r, "Content-Type", "application/xml");
+	error_xml(r, r->trouble.code, "It has not been done.");
+}
+
+static const struct sim_side_faults faults = { expired, late_error };
+
 static void finish(struct sim_req *r)
 {
-	if (!sim_az_body_end(r))
-		return;
-	if (r->trouble.flags & SIM_F_EXPIRE_BODY) {
-		sim_az_fail(r, 403, NULL, NULL);
-		return;
-	}
-	if (r->trouble.flags & SIM_F_200_ERROR) {
-		sim_reply_start(r, 200);
-		snprintf(r->reply.code, sizeof(r->reply.code), "%s",
-			 r->trouble.code);
-		sim_reply_header(r, "Content-Type", "application/xml");
-		error_xml(r, r->trouble.code, "It has not been done.");
-		return;
-	}
-	r->azure->op->finish(r);
-	if (!(r->trouble.flags & SIM_F_200_EMPTY))
-		return;
-	r->reply.status = 200;
-	sim_buf_free(&r->reply.body);
+	if (sim_az_body_end(r))
+		sim_side_finish(r, &faults, r->azure->op->finish);
 }
 
 static void release(struct sim_req *r)

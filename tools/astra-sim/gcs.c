@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "side.h"
 #include "xml.h"
 
 static const struct sim_gcs_op ops[] = {
@@ -330,15 +331,6 @@ static bool allowed(struct sim_req *r)
 	       sim_gcs_in_scope(r, r->gcs->key);
 }
 
-static void expire(struct sim_req *r, enum sim_fault_flag when)
-{
-	if (!(r->trouble.flags & when))
-		return;
-	sim_lock(r->sim);
-	sim_cred_expire(r->sim, NULL);
-	sim_unlock(r->sim);
-}
-
 static void take_body(struct sim_req *r)
 {
 	struct sim_gcs *x = r->gcs;
@@ -358,9 +350,8 @@ static void begin(struct sim_req *r)
 	ok = address(r);
 	x->op = ok ? find_op(r) : NULL;
 	sim_req_kind(r, x->op ? x->op->kind : SIM_S3_OTHER);
-	expire(r, SIM_F_EXPIRE);
-	/* A 5xx of the front end, a cut and the like come before any check. */
-	if (r->trouble.flags & (SIM_F_STATUS | SIM_F_HTML | SIM_F_CUT_BEFORE))
+	sim_side_expire(r, SIM_F_EXPIRE);
+	if (sim_side_refused(r))
 		return;
 	if (!ok)
 		sim_gcs_fail(r, 400, NULL, "The URI cannot be parsed.");
@@ -379,7 +370,7 @@ static void data(struct sim_req *r, const void *p, size_t n)
 	int rc;
 
 	if (r->in == n) /* the first piece */
-		expire(r, SIM_F_EXPIRE_BODY);
+		sim_side_expire(r, SIM_F_EXPIRE_BODY);
 	if (!r->gcs->taking)
 		return;
 	rc = sim_intake_add(&r->gcs->in, p, n);
@@ -402,8 +393,14 @@ static void late_error(struct sim_req *r)
 	for (int i = 0; i < 512; i++)
 		sim_buf_str(b, " \n");
 	error_xml(b, r->trouble.code, text);
-	snprintf(r->reply.code, sizeof(r->reply.code), "%s", r->trouble.code);
 }
+
+static void expired(struct sim_req *r)
+{
+	sim_gcs_fail(r, 401, NULL, NULL);
+}
+
+static const struct sim_side_faults faults = { expired, late_error };
 
 static void finish(struct sim_req *r)
 {
@@ -414,17 +411,7 @@ static void finish(struct sim_req *r)
 	sim_intake_end(&x->in);
 	r->body = x->in.memory;
 	memset(&x->in.memory, 0, sizeof(x->in.memory));
-	if (r->trouble.flags & SIM_F_EXPIRE_BODY)
-		sim_gcs_fail(r, 401, NULL, NULL);
-	else if (r->trouble.flags & SIM_F_200_ERROR)
-		late_error(r);
-	if (r->reply.ready)
-		return;
-	x->op->finish(r);
-	if (!(r->trouble.flags & SIM_F_200_EMPTY))
-		return;
-	r->reply.status = 200;
-	sim_buf_free(&r->reply.body);
+	sim_side_finish(r, &faults, x->op->finish);
 }
 
 static void release(struct sim_req *r)

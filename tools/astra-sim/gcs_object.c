@@ -13,6 +13,7 @@
 
 #include "gcs.h"
 #include "page.h"
+#include "side.h"
 
 /* The checksum as it is to be shown: a liar changes its first character. */
 static const char *shown(const struct sim_req *r, const char *sum, char tmp[80])
@@ -248,26 +249,7 @@ void sim_gcs_hash_headers(struct sim_req *r, const struct sim_meta *m)
 
 static void object_headers(struct sim_req *r, const struct sim_meta *m)
 {
-	SIM_AUTOFREE char *copy = sim_strdup(m->headers ? m->headers : "");
-	char *save = NULL, date[40];
-	bool typed = false;
-
-	for (char *l = strtok_r(copy, "\n", &save); l;
-	     l = strtok_r(NULL, "\n", &save)) {
-		char *v = strstr(l, ": ");
-
-		if (!v)
-			continue;
-		*v = '\0';
-		typed |= !strcmp(l, "content-type");
-		sim_reply_header(r, l, "%s", v + 2);
-	}
-	if (!typed)
-		sim_reply_header(r, "content-type", "application/octet-stream");
-	sim_http_date(m->mtime_ms, date);
-	sim_reply_header(r, "Last-Modified", "%s", date);
-	sim_reply_header(r, "ETag", "\"%s\"", m->etag);
-	sim_reply_header(r, "Accept-Ranges", "bytes");
+	sim_side_headers(r, m, "application/octet-stream");
 	sim_reply_header(r, "x-goog-stored-content-length", "%" PRIu64,
 			 m->size);
 	sim_gcs_hash_headers(r, m);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud.h"
+#include "side.h"
 
 static const struct sim_s3_op ops[] = {
 	{ "PUT", "partNumber", true, SIM_S3_PART, 0, true, sim_s3_part_prepare,
@@ -217,16 +217,6 @@ static void late_error(struct sim_req *r)
 		sim_buf_str(b, " \n");
 	error_xml(r, b, r->trouble.code, "We encountered an internal error. "
 					 "Please try again.");
-	snprintf(r->reply.code, sizeof(r->reply.code), "%s", r->trouble.code);
-}
-
-static void expire(struct sim_req *r, enum sim_fault_flag when)
-{
-	if (!(r->trouble.flags & when))
-		return;
-	sim_lock(r->sim);
-	sim_cred_expire(r->sim, NULL);
-	sim_unlock(r->sim);
 }
 
 /* Whatever a HEAD of the bucket is refused with, AWS names the region. */
@@ -253,11 +243,10 @@ static void begin(struct sim_req *r)
 	}
 	x->op = find_op(r);
 	sim_req_kind(r, x->op ? x->op->kind : SIM_S3_OTHER);
-	expire(r, SIM_F_EXPIRE);
+	sim_side_expire(r, SIM_F_EXPIRE);
 	if (r->trouble.flags & SIM_F_STATUS)
 		name_region(r);
-	/* A 5xx of the front end, a cut and the like come before any check. */
-	if (r->trouble.flags & (SIM_F_STATUS | SIM_F_HTML | SIM_F_CUT_BEFORE))
+	if (sim_side_refused(r))
 		return;
 	if (!x->op) {
 		sim_s3_fail(r, 501, "NotImplemented",
@@ -276,28 +265,21 @@ static void begin(struct sim_req *r)
 static void data(struct sim_req *r, const void *p, size_t n)
 {
 	if (r->in == n) /* the first piece */
-		expire(r, SIM_F_EXPIRE_BODY);
+		sim_side_expire(r, SIM_F_EXPIRE_BODY);
 	sim_sink_data(r, p, n);
 }
 
+static void expired(struct sim_req *r)
+{
+	sim_s3_fail(r, 400, "ExpiredToken", "The provided token has expired.");
+}
+
+static const struct sim_side_faults faults = { expired, late_error };
+
 static void finish(struct sim_req *r)
 {
-	if (!sim_sink_end(r))
-		return;
-	if (r->trouble.flags & SIM_F_EXPIRE_BODY) {
-		sim_s3_fail(r, 400, "ExpiredToken",
-			    "The provided token has expired.");
-		return;
-	}
-	if (r->trouble.flags & SIM_F_200_ERROR) {
-		late_error(r);
-		return;
-	}
-	r->s3->op->finish(r);
-	if (!(r->trouble.flags & SIM_F_200_EMPTY))
-		return;
-	r->reply.status = 200;
-	sim_buf_free(&r->reply.body);
+	if (sim_sink_end(r))
+		sim_side_finish(r, &faults, r->s3->op->finish);
 }
 
 static void release(struct sim_req *r)

@@ -10,6 +10,7 @@
 
 #include "page.h"
 #include "s3.h"
+#include "side.h"
 
 static const char *const kept[] = { "content-type", "content-encoding",
 				    "cache-control", "content-disposition",
@@ -108,27 +109,9 @@ void sim_s3_put(struct sim_req *r)
 
 static void object_headers(struct sim_req *r, const struct sim_meta *m)
 {
-	SIM_AUTOFREE char *copy = sim_strdup(m->headers ? m->headers : "");
 	const char *mode = sim_header(r, "x-amz-checksum-mode");
-	char *save = NULL, date[40];
-	bool typed = false;
 
-	for (char *l = strtok_r(copy, "\n", &save); l;
-	     l = strtok_r(NULL, "\n", &save)) {
-		char *v = strstr(l, ": ");
-
-		if (!v)
-			continue;
-		*v = '\0';
-		typed |= !strcmp(l, "content-type");
-		sim_reply_header(r, l, "%s", v + 2);
-	}
-	if (!typed)
-		sim_reply_header(r, "content-type", "binary/octet-stream");
-	sim_http_date(m->mtime_ms, date);
-	sim_reply_header(r, "Last-Modified", "%s", date);
-	sim_reply_header(r, "ETag", "\"%s\"", m->etag);
-	sim_reply_header(r, "Accept-Ranges", "bytes");
+	sim_side_headers(r, m, "binary/octet-stream");
 	if (mode && !strcasecmp(mode, "ENABLED") && r->reply.status == 200)
 		sim_s3_sum_headers(r, m);
 }
