@@ -179,20 +179,10 @@ void sl_azure_etag(char *dst, size_t size, const char *etag)
 void sl_azure_object(const struct sl_http_response *r, struct sl_object *o)
 {
 	char v[96];
-	uint64_t n;
 
-	*o = (struct sl_object){ 0 };
-	if (sl_http_header(r, "content-length", v, sizeof(v)) &&
-	    sl_cloud_number(v, &n) == 0)
-		o->size = n;
-	/* "bytes 0-9/100", "bytes * /0": the size of the whole */
-	if (sl_http_header(r, "content-range", v, sizeof(v)) &&
-	    strrchr(v, '/') && sl_cloud_number(strrchr(v, '/') + 1, &n) == 0)
-		o->size = n;
+	sl_cloud_object_headers(r, o);
 	if (sl_http_header(r, "etag", v, sizeof(v)))
 		sl_azure_etag(o->etag, sizeof(o->etag), v);
-	if (sl_http_header(r, "last-modified", v, sizeof(v)))
-		o->mtime_ms = sl_cloud_http_time(v);
 	if (sl_http_header(r, "x-ms-meta-crc32", v, sizeof(v)))
 		o->has_crc32 = sl_azure_get_crc(v, &o->crc32);
 }

@@ -80,19 +80,12 @@ static void read_headers(const struct sl_http_response *r,
 	uint64_t n;
 
 	*ret = (struct sl_gcs_object){ .has_crc32c = false };
-	if (sl_http_header(r, "content-length", v, sizeof(v)) &&
-	    sl_cloud_number(v, &n) == 0)
-		o->size = n;
-	/* "bytes 0-9/100": the size of the whole */
-	if (sl_http_header(r, "content-range", v, sizeof(v)) &&
-	    strrchr(v, '/') && sl_cloud_number(strrchr(v, '/') + 1, &n) == 0)
-		o->size = n;
+	sl_cloud_object_headers(r, o);
+	o->etag[0] = '\0'; /* an ETag is not what conditions are made of */
 	if (sl_http_header(r, "x-goog-generation", v, sizeof(v)) &&
 	    sl_cloud_number(v, &n) == 0)
 		snprintf(o->etag, sizeof(o->etag), "%llu",
 			 (unsigned long long)n);
-	if (sl_http_header(r, "last-modified", v, sizeof(v)))
-		o->mtime_ms = sl_cloud_http_time(v);
 	ret->has_crc32c = sl_gcs_hash(r, &ret->crc32c);
 	o->proof = ret->has_crc32c ? SL_PROOF_CRC32C : SL_PROOF_NONE;
 }

@@ -123,7 +123,10 @@ static const struct {
 	{ CURLE_UNSUPPORTED_PROTOCOL,
 	  V(SL_V_FATAL, EIO, "the URL's protocol is not supported") },
 	{ CURLE_URL_MALFORMAT, V(SL_V_FATAL, EIO, "the URL is malformed") },
-	{ CURLE_OUT_OF_MEMORY, V(SL_V_FATAL, ENOMEM, "out of memory") },
+	/* libcurl calls one line of headers over its limit so, too */
+	{ CURLE_OUT_OF_MEMORY,
+	  V(SL_V_FATAL, ENOMEM, "out of memory, or a header of the answer has "
+		"over 100 KB") },
 	{ CURLE_PEER_FAILED_VERIFICATION,
 	  V(SL_V_FATAL, EIO, "the server's certificate is not trusted "
 		"(SSL_CERT_FILE names a CA bundle)") },
